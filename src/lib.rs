@@ -1,0 +1,12 @@
+//! fairdrain predicts, explains and fixes how a Kafka consumer drains several backlogged topics.
+
+pub use fairdrain_sim::{BatchId, ConsumerId, Duration, Fill, Keys, LocalCause, PartitionId, Run, Time, TopicId};
+pub use topic_set::TopicSet;
+
+pub mod broker;
+pub mod drive;
+pub mod metrics;
+pub mod policy;
+pub mod scenario;
+pub mod session;
+mod topic_set;

@@ -10,3 +10,4 @@ pub mod policy;
 pub mod scenario;
 pub mod session;
 mod topic_set;
+pub mod tuning;

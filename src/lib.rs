@@ -3,6 +3,7 @@
 pub use fairdrain_sim::{BatchId, ConsumerId, Duration, Fill, Keys, LocalCause, PartitionId, Run, Time, TopicId};
 pub use topic_set::TopicSet;
 
+pub mod assemble;
 pub mod broker;
 pub mod drive;
 pub mod metrics;
@@ -10,3 +11,4 @@ pub mod policy;
 pub mod scenario;
 pub mod session;
 mod topic_set;
+pub mod trace;

@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn batches_go_round_the_partitions() {
-        let topic = |backlog| Topic { partitions: 3, backlog, batch_records: 100, ..super::super::tests::topic("a", 0) };
+        let topic =
+            |backlog| Topic { partitions: 3, backlog, batch_records: 100, ..super::super::tests::topic("a", 0) };
         let split = |backlog| [0, 1, 2].map(|p| partition_backlog(&topic(backlog), p));
         // As measured in `parts-3`: 100 batches in three partitions; half a batch.
         assert_eq!(split(10_000), [3400, 3300, 3300]);

@@ -1,6 +1,6 @@
 //! Jain's fairness index of the service that topics have received.
 
-/// Below this many topics, demands that have grown enter every value of the index.
+/// Up to this many topics, demands that have grown enter every value of the index.
 const TOPICS_UP_TO_DATE: usize = 64;
 
 /// Beyond that, when the service has grown by one part in so many.
@@ -41,7 +41,10 @@ pub(super) struct Jain {
 
 #[derive(Clone, Copy, Debug)]
 struct Topic {
+    /// As of when the order was made.
     demand: u64,
+    /// Grown since.
+    more: u64,
     service: u64,
     filled: bool,
 }
@@ -50,7 +53,7 @@ impl Jain {
     /// Topics with these demands.
     pub(super) fn new(demands: impl IntoIterator<Item = u64>) -> Self {
         let topics: Vec<_> =
-            demands.into_iter().map(|demand| Topic { demand, service: 0, filled: false }).collect();
+            demands.into_iter().map(|demand| Topic { demand, more: 0, service: 0, filled: false }).collect();
         let mut it = Self {
             order: Vec::with_capacity(topics.len()),
             topics,
@@ -77,7 +80,7 @@ impl Jain {
 
     /// More records have arrived.
     pub(super) fn demand(&mut self, topic: usize, records: u64) {
-        self.topics[topic].demand += records;
+        self.topics[topic].more += records;
         self.stale = true;
     }
 
@@ -92,7 +95,8 @@ impl Jain {
     /// The index is another from now on.
     pub(super) fn evaluate(&mut self) {
         self.close();
-        let due = self.topics.len() <= TOPICS_UP_TO_DATE || (self.service - self.ordered_at) * UPDATES >= self.ordered_at;
+        let due =
+            self.topics.len() <= TOPICS_UP_TO_DATE || (self.service - self.ordered_at) * UPDATES >= self.ordered_at;
         if self.stale && due {
             self.order_by_demand();
         }
@@ -113,7 +117,7 @@ impl Jain {
         let per_record = if open > 0.0 { open / (self.service - self.filled_demand) as f64 } else { 0.0 };
         let sum = self.full.0 as f64 / ONE + self.open.0 as f64 * per_record;
         let squares = self.full.1 as f64 / (ONE * ONE) + self.open.1 as f64 * per_record * per_record;
-        self.index = (self.service > 0).then(|| sum * sum / (self.order.len() as f64 * squares));
+        self.index = (self.service > 0 && squares > 0.0).then(|| sum * sum / (self.order.len() as f64 * squares));
     }
 
     /// The mean so far; `None` if there was no time with an index and two backlogged topics.
@@ -134,6 +138,9 @@ impl Jain {
     /// Sorts the topics anew, all of them open.
     fn order_by_demand(&mut self) {
         let Self { topics, order, .. } = self;
+        for topic in &mut *topics {
+            topic.demand += core::mem::take(&mut topic.more);
+        }
         order.clear();
         order.extend((0..topics.len() as u32).filter(|&i| topics[i as usize].demand > 0));
         order.sort_unstable_by_key(|&i| (topics[i as usize].demand, i));
@@ -147,7 +154,10 @@ impl Jain {
 
     /// Adds a topic to the sums of its group, or takes it out.
     fn account(&mut self, topic: usize, add: bool) {
-        let Topic { demand, service, filled } = self.topics[topic];
+        let Topic { demand, service, filled, .. } = self.topics[topic];
+        if demand == 0 {
+            return;
+        }
         if filled {
             let share = (service as f64 / demand as f64 * ONE) as u64;
             let square = u128::from(share) * u128::from(share);

@@ -67,15 +67,9 @@ struct Shown {
     local: u64,
 }
 
-/// The local causes and what they are called in a result; by `LocalCause as usize`.
-const LOCAL: [(LocalCause, Cause); 6] = [
-    (LocalCause::FetchInFlight, Cause::FetchInFlight),
-    (LocalCause::ParkedFetch, Cause::ParkedFetch),
-    (LocalCause::BackOff, Cause::BackOff),
-    (LocalCause::Outage, Cause::Outage),
-    (LocalCause::Join, Cause::Join),
-    (LocalCause::Idle, Cause::Idle),
-];
+/// What a local cause is called in a result; by `LocalCause as usize`.
+const LOCAL: [Cause; 6] =
+    [Cause::FetchInFlight, Cause::ParkedFetch, Cause::BackOff, Cause::Outage, Cause::Join, Cause::Idle];
 
 impl Blame {
     /// Accounts of topics that belong to these consumers. `rounds`: while a consumer polls, the others wait for it. `credit`:
@@ -204,7 +198,7 @@ impl Blame {
     pub(super) fn causes(&self, topic: usize) -> Vec<(Cause, Duration)> {
         let (n, account) = (self.accounts.len(), &self.accounts[topic]);
         let processing = self.processing[topic * n..][..n].iter().enumerate();
-        let local = LOCAL.iter().zip(account.local).map(|((_, cause), nanos)| (*cause, nanos));
+        let local = LOCAL.into_iter().zip(account.local);
         let mut causes: Vec<_> = processing
             .map(|(y, nanos)| (Cause::Processing(y), *nanos))
             .chain([(Cause::Barrier, account.barrier), (Cause::Backpressure, account.backpressure)])

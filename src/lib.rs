@@ -3,11 +3,15 @@
 pub use fairdrain_sim::{BatchId, ConsumerId, Duration, Fill, Keys, LocalCause, PartitionId, Run, Time, TopicId};
 pub use topic_set::TopicSet;
 
+pub mod assemble;
 pub mod broker;
 pub mod drive;
 pub mod metrics;
 pub mod policy;
+pub mod run;
 pub mod scenario;
 pub mod session;
 mod topic_set;
+
+pub mod trace;
 pub mod tuning;

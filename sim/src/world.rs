@@ -177,6 +177,12 @@ impl World {
 
     // ---- time ------------------------------------------------------------------------------------------------------------------
 
+    /// Whether there is something to tell now, without letting time pass.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.core.outputs.is_empty()
+    }
+
     /// Lets time pass until there is something to tell; `None` if nothing will ever happen again.
     #[expect(clippy::should_implement_trait, reason = "an iterator would promise an end")]
     pub fn next(&mut self) -> Option<(Time, Output)> {

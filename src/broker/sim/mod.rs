@@ -65,6 +65,10 @@ impl Broker for SimBroker {
         Ok((now, input))
     }
 
+    fn has_input(&self) -> bool {
+        self.world.has_output()
+    }
+
     fn signals(&mut self) -> &mut Vec<Signal> {
         self.world.signals()
     }

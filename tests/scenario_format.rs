@@ -109,9 +109,17 @@ fn a_topic_in_full() {
 fn an_inert_property_is_accepted_and_says_what_happens_instead() {
     let text = "[consumer]\nsession.timeout.ms = 30000\nauto_offset_reset = \"latest\"\nqueued.min.messages = 5\nmax.poll.records = 5\n";
     let aiokafka = with(text);
-    insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @r"
+    test.toml:6:1: `session.timeout.ms` with client aiokafka@0.14: no effect: a simulated group never expels a member
+    test.toml:7:1: `auto.offset.reset` with client aiokafka@0.14: no effect: a run begins at the beginning of its backlog
+    test.toml:8:1: `queued.min.messages` with client aiokafka@0.14: it is a property of librdkafka; ignored
+    ");
     let librdkafka = aiokafka.with_client(Client::Librdkafka).expect("legal with librdkafka too");
-    insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @r"
+    test.toml:6:1: `session.timeout.ms` with client librdkafka@2.12: no effect: a simulated group never expels a member
+    test.toml:7:1: `auto.offset.reset` with client librdkafka@2.12: no effect: a run begins at the beginning of its backlog
+    test.toml:9:1: `max.poll.records` with client librdkafka@2.12: librdkafka has no such property; used as the batch bound of the consume call
+    ");
     assert_eq!(librdkafka.origin("consumer", 0, "client"), Some(Origin::Given));
 }
 
@@ -119,7 +127,13 @@ fn an_inert_property_is_accepted_and_says_what_happens_instead() {
 fn what_may_not_be_meant_is_a_warning() {
     let text = "schema_version = 1\n[[topics]]\nname = \"a.b\"\nbacklog = 1\n[[topics]]\nname = \"a_b\"\narrival = { rate = \"1/s\", until = \"2 h\" }\n\
                 [consumer]\npoll.timeout.ms = 0\n[[faults]]\nkind = \"crash\"\nfrom = \"2 h\"\nuntil = \"3 h\"\n";
-    insta::assert_snapshot!(warnings(&parsed(text)).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&parsed(text)).join("\n"), @r#"
+    test.toml:6:8: topics `a.b` and `a_b` have one name in Kafka's metrics
+    test.toml:7:35: records of `a_b` arrive until after the limit of 1 h: no run completes
+    test.toml:8:1: a crash without commits: the restarted process begins again at the start; commit = "per-batch" keeps what was done
+    test.toml:9:19: aiokafka does not fetch while polls with a timeout of 0 find nothing; write 1 or more
+    test.toml:12:8: the fault begins after the limit of 1 h: it never happens
+    "#);
 }
 
 #[test]
@@ -139,8 +153,8 @@ fn what_is_shown_as_resolved_reads_back_to_the_same() {
     let full = r#"
 schema_version = 1
 seed = 18446744073709551615
-name = "quo\"te"
-description = "tab\tand ü"
+name = "full"
+description = "a \"quote\" and ü"
 [[topics]]
 name = "a[1-3]"
 backlog = 5

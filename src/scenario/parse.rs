@@ -8,10 +8,10 @@ use toml::de::{DeTable, DeValue};
 use super::check::{self, Read};
 use super::error::{Diagnostic, ScenarioErrors, Source};
 use super::keys::{self, Key, Kind, TABLES};
-use super::names::{did_you_mean, expand, short};
+use super::names::{TOPICS_MAX, did_you_mean, expand, short};
 use super::properties::CONSUMER;
 use super::provenance::{Origin, Provenance};
-use super::read::{Findings, Reader};
+use super::read::{Findings, Reader, unknown};
 use super::units::Problem;
 use super::{
     Application, Arrival, Brokers, Client, Commit, Consumer, Fault, FaultKind, Limits, Network, Scenario, Scheduler,
@@ -27,7 +27,8 @@ pub struct Parsed {
     pub(super) provenance: Provenance,
     source: Arc<Source>,
     warnings: Vec<Diagnostic>,
-    given: Vec<(&'static Key, std::ops::Range<usize>)>,
+    /// The keys in the file, for the warnings that depend on the client.
+    pub(super) given: Vec<(&'static Key, std::ops::Range<usize>)>,
 }
 
 impl Parsed {
@@ -53,6 +54,10 @@ impl Parsed {
     #[must_use]
     pub fn file(&self) -> &str {
         &self.source.file
+    }
+
+    pub(super) fn line(&self, at: &std::ops::Range<usize>) -> usize {
+        self.source.position(at.start).line
     }
 
     /// Where a value comes from. `table` is a table's name, empty for the top of the file; `index` counts topics and faults of the
@@ -106,7 +111,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
 
     let (expanded, entry_of_topic) = read_topics(&mut out, &topics);
     let mut scenario = Scenario {
-        name: root.text_given("name").unwrap_or_else(|| stem(&source.file)),
+        name: read_name(&mut out, &root),
         description: root.text("description"),
         seed: root.number("seed"),
         topics: expanded,
@@ -141,6 +146,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
     }
     let read = Read {
         topics: &topics,
+        topics_given: document.contains_key("topics"),
         entry_of_topic: &entry_of_topic,
         consumer: &consumer,
         scheduler: &scheduler,
@@ -183,11 +189,16 @@ fn root(out: &mut Findings, document: &DeTable<'_>) -> Reader {
             continue;
         }
         if is_table(value) {
+            // `max.poll.records` before the first table is a table `max` to TOML, and a misplaced property to its author.
+            if let Some(property) = flatten_one(key, value).filter(|p| CONSUMER.key(p).is_some()) {
+                out.error(Some(key.span()), unknown(&keys::ROOT, &property));
+                continue;
+            }
             let problem = Problem::new(format!("unknown table [{}]", short(name)));
             let near = did_you_mean(name, TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty()));
             let list = || TABLES.iter().filter(|t| !t.name.is_empty()).map(bracketed).collect::<Vec<_>>().join(", ");
             let help = match near.and_then(|n| TABLES.iter().find(|t| t.name == n)) {
-                Some(near) => format!("did you mean {}?", bracketed(&near)),
+                Some(near) => format!("did you mean {}?", bracketed(near)),
                 None => format!("the tables are {}", list()),
             };
             out.error(Some(key.span()), problem.help(help));
@@ -196,6 +207,17 @@ fn root(out: &mut Findings, document: &DeTable<'_>) -> Reader {
         top.insert(key.clone(), value.clone());
     }
     Reader::open(out, &keys::ROOT, Some(&top), Some(0..0))
+}
+
+/// The dotted name of the first value in a table.
+fn flatten_one(key: &Spanned<toml::de::DeString<'_>>, value: &Spanned<DeValue<'_>>) -> Option<String> {
+    let (mut name, mut value) = (key.get_ref().to_string(), value.get_ref());
+    while let DeValue::Table(table) = value {
+        let (key, inner) = table.iter().next()?;
+        name = format!("{name}.{}", key.get_ref());
+        value = inner.get_ref();
+    }
+    Some(name)
 }
 
 fn bracketed(table: &&keys::Table) -> String {
@@ -236,6 +258,11 @@ fn read_topics(out: &mut Findings, entries: &[Reader]) -> (Vec<Topic>, Vec<usize
             leader: entry.small("leader"),
             processing_per_record: entry.duration_given("processing_per_record"),
         };
+        // Here, and not among the checks: a small file can ask for more topics than there is memory for.
+        if topics.len() + names.len() > TOPICS_MAX {
+            out.error(entry.at("name"), Problem::new(format!("more than {TOPICS_MAX} topics")));
+            break;
+        }
         for name in names {
             topics.push(Topic { name, ..topic.clone() });
             entry_of_topic.push(index);
@@ -349,6 +376,20 @@ fn syntax_help(source: &Source, error: &toml::de::Error) -> Option<String> {
 fn lower(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The name given, which may become part of a file's or a topic's name, or the file's own.
+fn read_name(out: &mut Findings, root: &Reader) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match root.text_given("name") {
+        Some(name) if name.is_empty() || !name.chars().all(legal) => {
+            let problem = Problem::new(format!("`{}` can't be the name of a scenario", short(&name)));
+            out.error(root.at("name"), problem.help("use a-z, A-Z, 0-9, '.', '_' and '-'"));
+            name
+        }
+        Some(name) => name,
+        None => stem(&out.source.file).replace(|c| !legal(c), "-"),
+    }
 }
 
 /// File name without folders and extension.

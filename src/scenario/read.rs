@@ -81,8 +81,11 @@ impl Reader {
             let value_at = entry.value.span();
             let value = values::read(key.kind, entry.value.get_ref())
                 .map_err(|p| {
-                    let problem = Problem { message: format!("`{}`: {}", key.name, p.message), ..p };
-                    out.error(Some(value_at.clone()), problem);
+                    let at = p.at.clone().unwrap_or(value_at.clone());
+                    // "`schema_version`: this file ..." would say it twice.
+                    let named = matches!(key.kind, Kind::Version(_));
+                    let message = if named { p.message } else { format!("`{}`: {}", key.name, p.message) };
+                    out.error(Some(at), Problem { message, ..p });
                 })
                 .ok();
             found.insert(key.name, Found { at: entry.at, value_at, value });
@@ -280,7 +283,7 @@ fn missing(spec: &Table, key: &Key) -> Problem {
     }
 }
 
-fn unknown(spec: &Table, written: &str) -> Problem {
+pub(super) fn unknown(spec: &Table, written: &str) -> Problem {
     let place = if spec.name.is_empty() { "at the top of the file".to_owned() } else { format!("in [{}]", spec.name) };
     let problem = Problem::new(format!("unknown key `{}` {place}", short(written)));
     let elsewhere = keys::TABLES.iter().find(|t| t.key(written).is_some());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fairdrain::Duration;
-use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Position, Scenario, Sizes, bundled};
+use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Scenario, Sizes, bundled};
 
 const TOPIC: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10\n";
 
@@ -139,8 +139,8 @@ fn what_may_not_be_meant_is_a_warning() {
 #[test]
 fn each_value_knows_where_it_comes_from() {
     let p = with("[consumer]\nmax_poll_records = 7\n");
-    assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(Position { line: 6, column: 1 })));
-    assert_eq!(p.origin("topics", 0, "backlog"), Some(Origin::File(Position { line: 4, column: 1 })));
+    assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(6)));
+    assert_eq!(p.origin("topics", 0, "backlog"), Some(Origin::File(4)));
     assert_eq!(p.origin("topics", 0, "weight"), Some(Origin::Default));
     assert!(matches!(p.origin("", 0, "name"), Some(Origin::Derived(_))));
     assert!(matches!(p.origin("consumer", 0, "fetch.max.bytes"), Some(Origin::Derived(_))));

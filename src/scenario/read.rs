@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Diagnostic, Source};
+use super::error::{Diagnostic, ERRORS_PRINTED, Source};
 use super::flatten::flatten;
 use super::keys::{self, Fallback, Key, Kind, Table};
 use super::names::{did_you_mean, short};
@@ -68,7 +68,10 @@ impl Reader {
         let mut found: IndexMap<&'static str, Found> = IndexMap::new();
         for entry in table.map(|t| flatten(t, spec, &out.source)).unwrap_or_default() {
             let Some(key) = spec.key(&entry.name) else {
-                out.error(Some(entry.at), unknown(spec, &entry.name));
+                // Suggestions compare names letter by letter: not for errors that are not printed.
+                let hopeless = out.errors.len() >= ERRORS_PRINTED;
+                let problem = if hopeless { Problem::new("unknown key") } else { unknown(spec, &entry.name) };
+                out.error(Some(entry.at), problem);
                 continue;
             };
             if let Some(first) = found.get(key.name) {
@@ -93,7 +96,7 @@ impl Reader {
         let mut origins = IndexMap::with_capacity(spec.keys.len());
         for key in spec.keys {
             let origin = match (found.get(key.name), key.default) {
-                (Some(f), _) => Origin::File(out.source.position(f.at.start)),
+                (Some(f), _) => Origin::File(out.source.line(f.at.start)),
                 (None, Fallback::Toml(_)) => Origin::Default,
                 (None, Fallback::Derived(how)) => Origin::Derived(how),
                 (None, Fallback::Required) => {

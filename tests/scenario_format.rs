@@ -15,7 +15,9 @@ fn with(more: &str) -> Parsed {
     parsed(&format!("{TOPIC}{more}"))
 }
 
+/// The line forms; the long form of each says that it is a warning.
 fn warnings(parsed: &Parsed) -> Vec<String> {
+    assert!(parsed.warnings().iter().all(|w| w.to_string().starts_with("warning: ")));
     parsed.warnings().iter().map(|w| w.one_line()).collect()
 }
 

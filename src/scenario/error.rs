@@ -33,6 +33,7 @@ pub struct Position {
 /// One thing that is wrong with a file, or at least remarkable.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
+    level: &'static str,
     source: Arc<Source>,
     span: Option<Range<usize>>,
     also: Option<(Range<usize>, String)>,
@@ -129,7 +130,11 @@ impl Source {
 
 impl Diagnostic {
     pub(super) fn new(source: &Arc<Source>, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
-        Self { source: Arc::clone(source), span, also: None, message: message.into(), help: None }
+        Self { level: "error", source: Arc::clone(source), span, also: None, message: message.into(), help: None }
+    }
+
+    pub(super) fn warning(self) -> Self {
+        Self { level: "warning", ..self }
     }
 
     pub(super) fn help(mut self, help: Option<impl Into<String>>) -> Self {
@@ -206,7 +211,7 @@ impl Diagnostic {
         let lines = [self.span.as_ref(), self.also.as_ref().map(|a| &a.0)];
         let numbers = lines.iter().flatten().map(|span| self.source.position(span.start).line);
         let width = numbers.max().unwrap_or(0).to_string().len();
-        let mut out = format!("error: {}\n", printable(&self.message));
+        let mut out = format!("{}: {}\n", self.level, printable(&self.message));
         let file = printable(self.file());
         match self.position() {
             None => out += &format!("{:width$}--> {file}\n", ""),

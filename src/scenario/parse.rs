@@ -41,7 +41,7 @@ impl Parsed {
                 _ => continue,
             };
             let message = format!("`{}` with client {client}: {}", key.name, lower(&instead));
-            warnings.push(Diagnostic::new(&self.source, Some(at.clone()), message));
+            warnings.push(Diagnostic::new(&self.source, Some(at.clone()), message).warning());
         }
         warnings.sort_by_key(Diagnostic::order);
         warnings

@@ -35,7 +35,7 @@ impl Findings {
     }
 
     pub(super) fn warn(&mut self, span: Option<Range<usize>>, problem: Problem) {
-        self.warnings.push(Diagnostic::new(&self.source, span, problem.message).help(problem.help));
+        self.warnings.push(Diagnostic::new(&self.source, span, problem.message).help(problem.help).warning());
     }
 }
 

@@ -54,10 +54,20 @@ pub struct Header {
     pub join_order: Option<Vec<Place>>,
     /// kafka-python with `group`: the order after the one shuffle at assignment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub assignment_order: Option<Vec<Place>>,
+    pub assignment_order: Option<Assignment>,
     /// Java only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jvm: Option<String>,
+}
+
+/// The order of an assignment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Assignment {
+    /// kafka-python from 3.0: of partitions.
+    Partitions(Vec<Place>),
+    /// kafka-python 2: of topics.
+    Topics(Vec<String>),
 }
 
 /// A client library.

@@ -22,11 +22,20 @@ const LOCAL: [(LocalCause, Cause); 6] = [
     (LocalCause::Idle, Cause::Idle),
 ];
 
+/// One partition.
+#[derive(Default)]
+struct Log {
+    end: u64,
+    position: u64,
+    delivered: u64,
+    /// When each record was first processed.
+    done: BTreeMap<u64, u64>,
+}
+
 #[derive(Default)]
 struct Topic {
     consumer: usize,
-    /// Per partition: records in the log, delivered high mark, and when each record was first processed.
-    log: Vec<(u64, u64, BTreeMap<u64, u64>)>,
+    log: Vec<Log>,
     backlog: Vec<u64>,
     demand: u64,
     delivered: u64,
@@ -75,7 +84,7 @@ impl Model {
             }
             topics.push(Topic {
                 consumer: consumer.index(),
-                log: backlog.iter().map(|&records| (records, 0, BTreeMap::new())).collect(),
+                log: backlog.iter().map(|&end| Log { end, ..Log::default() }).collect(),
                 backlog,
                 demand: topic.backlog,
                 local: 5,
@@ -145,7 +154,12 @@ impl Model {
             }
             9 | 10 => {
                 if !self.in_hand.is_empty() {
-                    self.process(usize::from(a) % self.in_hand.len(), u64::from(n));
+                    // A partition is on one worker at a time: not before an earlier batch with one of its partitions.
+                    let batch = usize::from(a) % self.in_hand.len();
+                    let runs = &self.in_hand[batch].1;
+                    let is_before = |other: &Records| runs.iter().any(|run| (run.0, run.1) == (other.0, other.1));
+                    let free = !self.in_hand[..batch].iter().flat_map(|(_, runs)| runs).any(is_before);
+                    self.process(if free { batch } else { 0 }, u64::from(n));
                 }
             }
             11 | 12 => {
@@ -161,7 +175,7 @@ impl Model {
                 let partitions = self.topics[topic].log.len();
                 let state = &mut self.topics[topic];
                 let had_lag = state.has_lag();
-                state.log[usize::from(a) % partitions].0 += records;
+                state.log[usize::from(a) % partitions].end += records;
                 state.demand += records;
                 if !had_lag && state.has_lag() {
                     state.since = Some(self.now);
@@ -172,6 +186,10 @@ impl Model {
                 self.polling.fill(false);
                 self.in_hand.clear();
                 self.busy = None;
+                // All that was not processed comes again.
+                for log in self.topics.iter_mut().flat_map(|topic| &mut topic.log) {
+                    log.position = log.done.len() as u64;
+                }
                 self.run.crashed(self.now);
             }
             _ => {
@@ -190,14 +208,15 @@ impl Model {
             if topic.consumer != consumer || pick & (1 << (i % 8)) == 0 {
                 continue;
             }
-            for (p, (end, mark, _)) in topic.log.iter_mut().enumerate() {
+            for (p, log) in topic.log.iter_mut().enumerate() {
                 let again = u64::from(pick % 7 == 0) * 2;
-                let first = mark.saturating_sub(again);
-                let next = (first + u64::from(most)).min(*end);
+                let first = log.position.saturating_sub(again);
+                let next = (first + u64::from(most)).min(log.end);
                 if next > first {
-                    self.duplicates += next.min(*mark) - first;
-                    topic.delivered += next.saturating_sub(*mark);
-                    *mark = next.max(*mark);
+                    self.duplicates += next.min(log.delivered).max(first) - first;
+                    topic.delivered += next.saturating_sub(log.delivered);
+                    log.position = next;
+                    log.delivered = next.max(log.delivered);
                     runs.push((i, p as u32, first as i64, (next - first) as u32));
                 }
             }
@@ -255,7 +274,7 @@ impl Model {
             let (topic, partition, first, records) = run;
             for i in 0..u64::from(records) {
                 let at = started + (i + 1) * nanos / u64::from(records);
-                self.topics[topic].log[partition as usize].2.entry(first as u64 + i).or_insert(at);
+                self.topics[topic].log[partition as usize].done.entry(first as u64 + i).or_insert(at);
             }
         }
         self.in_hand.remove(batch);
@@ -304,7 +323,7 @@ impl Model {
             prop_assert_eq!((measured.gap_max, measured.gap_max_from), (ns(topic.gap.0), ns(topic.gap.1)));
             // Every backlog record's first processing; `None` if one has none.
             let done =
-                topic.backlog.iter().zip(&topic.log).flat_map(|(n, log)| (0..*n).map(|o| log.2.get(&o).copied()));
+                topic.backlog.iter().zip(&topic.log).flat_map(|(n, log)| (0..*n).map(|o| log.done.get(&o).copied()));
             let completion = done.collect::<Option<Vec<_>>>().map(|times| times.into_iter().max().unwrap_or(0));
             prop_assert_eq!(measured.completion, completion.map(ns));
         }
@@ -328,7 +347,7 @@ fn check_ttci(scenario: &Scenario, topics: &[Topic], m: &RunMetrics) -> Result<(
         let mut order = Keys::new(scenario.seed, topic.keys);
         for (p, log) in state.log.iter().enumerate() {
             let partition = PartitionId { topic: TopicId(i as u32), partition: p as u32 };
-            for (&offset, &at) in &log.2 {
+            for (&offset, &at) in &log.done {
                 let first: &mut Option<u64> = &mut first[order.key(partition, offset as i64) as usize];
                 *first = Some(first.map_or(at, |t| t.min(at)));
             }

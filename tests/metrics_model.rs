@@ -209,7 +209,7 @@ impl Model {
                 continue;
             }
             for (p, log) in topic.log.iter_mut().enumerate() {
-                let again = u64::from(pick % 7 == 0) * 2;
+                let again = u64::from(pick.is_multiple_of(7)) * 2;
                 let first = log.position.saturating_sub(again);
                 let next = (first + u64::from(most)).min(log.end);
                 if next > first {

@@ -131,8 +131,10 @@ fn at(micros: u64) -> Time {
     Time::from_nanos(micros * 1000)
 }
 
-/// Consumer, start, duration, commit, round and number of runs of each line.
-fn lines(trace: &Trace) -> Vec<(u32, u64, u64, Option<u64>, Option<u64>, usize)> {
+/// Consumer, start, duration, commit, round and number of runs.
+type Line = (u32, u64, u64, Option<u64>, Option<u64>, usize);
+
+fn lines(trace: &Trace) -> Vec<Line> {
     trace.polls.iter().map(|p| (p.c, p.t, p.d, p.commit_us, p.round, p.r.len())).collect()
 }
 

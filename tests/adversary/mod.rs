@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) failures: bool,
     /// How often partitions are taken away.
     pub(crate) revocations: u32,
+    /// The session is told to stop before it is done.
+    pub(crate) stops_early: bool,
     /// Work on a record, besides what the choices add.
     pub(crate) per_record: Duration,
     /// The order in which the broker comes to its topics.
@@ -60,8 +62,9 @@ pub(crate) fn worlds(names: &'static [Name]) -> impl Strategy<Value = World> {
     let topics = prop::collection::vec(topic, 1..6);
     let numbers = (1..20u32, 1..=3u32, 0..3u32);
     let choices = prop::collection::vec(any::<u8>(), 0..300);
-    (prop::sample::select(names), topics, numbers, commit, any::<(bool, bool)>(), choices).prop_map(
-        |(name, topics, (cap, workers, revocations), commit, (gaps, failures), choices)| World {
+    (prop::sample::select(names), topics, numbers, commit, any::<(bool, bool, bool, bool)>(), choices).prop_map(
+        |(name, topics, (cap, workers, revocations), commit, (gaps, failures, early, stop), choices)| World {
+            stops_early: early && stop,
             order: (0..topics.len()).collect(),
             per_record: Duration::ZERO,
             name,
@@ -90,6 +93,7 @@ impl World {
             gaps: false,
             failures: false,
             revocations: 0,
+            stops_early: false,
             per_record: Duration::from_millis(1),
             order: (0..backlogs.len()).collect(),
             choices: Vec::new(),
@@ -219,6 +223,7 @@ enum Happening {
     CommitAnswer(usize),
     Revoke(usize),
     Demand(u8),
+    Stop,
 }
 
 /// The broker.
@@ -341,11 +346,6 @@ impl<'a> Adversary<'a> {
     }
 
     fn open(&mut self) {
-        for consumer in 0..self.consumers.len() {
-            let theirs = (0..self.partitions.len()).filter(|&p| self.partitions[p].consumer == consumer).collect();
-            let late = self.delay();
-            self.schedule(late, Happening::Assign(consumer, theirs));
-        }
         for place in 0..self.partitions.len() {
             let end = self.partitions[place].end;
             let mut after = Duration::ZERO;
@@ -358,9 +358,19 @@ impl<'a> Adversary<'a> {
                 }
             }
         }
+        let consumers = if self.consumers.len() == 1 { vec![0] } else { self.world.order.clone() };
+        for consumer in consumers {
+            let theirs = (0..self.partitions.len()).filter(|&p| self.partitions[p].consumer == consumer).collect();
+            let late = self.delay();
+            self.schedule(late, Happening::Assign(consumer, theirs));
+        }
         for _ in 0..self.world.revocations {
             let (after, consumer) = (self.delay() + self.delay(), usize::from(self.choose(255)) % self.consumers.len());
             self.schedule(after, Happening::Revoke(consumer));
+        }
+        if self.world.stops_early {
+            let after = self.delay() + self.delay();
+            self.schedule(after, Happening::Stop);
         }
         if !self.world.choices.is_empty() {
             for _ in 0..4 {
@@ -472,6 +482,7 @@ impl<'a> Adversary<'a> {
         self.consumers[consumer].revoking = None;
         for &place in &places {
             self.unassign(place);
+            self.partitions[place].revoking = false;
         }
         self.consumers[consumer].has_assignment = self.partitions.iter().any(|p| p.consumer == consumer && p.assigned);
         let late = self.delay();
@@ -499,8 +510,7 @@ impl<'a> Adversary<'a> {
                 return Ok(None);
             }
             if !self.stopped && self.is_drained() {
-                self.stopped = true;
-                return Ok(Some(Input::Stop));
+                return self.happen(Happening::Stop);
             }
             let first = self.happenings.keys().next().copied();
             if let Some(at) = self.wake
@@ -542,6 +552,11 @@ impl<'a> Adversary<'a> {
             Happening::Processed(batch) => Some(self.processed(batch)),
             Happening::CommitAnswer(consumer) => self.answer_commit(consumer),
             Happening::Revoke(consumer) => self.revoke(consumer),
+            Happening::Stop if self.stopped => None,
+            Happening::Stop => {
+                self.stopped = true;
+                Some(Input::Stop)
+            }
             Happening::Demand(bits) => {
                 let topics = (0..self.world.topics.len()).filter(|topic| bits >> (topic % 8) & 1 == 1);
                 Some(Input::Demand(topics.map(|topic| TopicId(topic as u32)).collect()))

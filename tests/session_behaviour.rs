@@ -334,6 +334,26 @@ fn what_is_lost_is_given_up_at_once_and_not_committed() {
 }
 
 #[test]
+fn what_is_lost_does_not_wait_for_a_commit_in_progress() {
+    committing(Name::Single, 2, Commit::PerBatch).play(
+        "> open
+         < assigned 0 a0 b0
+         > poll 0 cap 10
+         < delivered 0 #0 a0:0-5
+         > process #0
+         < processed #0
+         > commit 0 a0@5
+         < lost 0 a0
+         > revoke-done 0
+         < failed 0 commit
+         > poll 0 cap 10
+         < stop
+         < delivered 0 nothing
+         > close by 10000ms",
+    );
+}
+
+#[test]
 fn records_of_revoked_partitions_are_discarded() {
     stage(Name::Single, 2).play(
         "> open

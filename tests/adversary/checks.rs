@@ -136,9 +136,10 @@ impl Checks {
             planned[topic.index()] += i64::from(*records);
             self.fresh[topic.index()] = false;
         }
-        for topic in 0..n {
-            self.missed[topic] = if self.ready[topic] && planned[topic] == 0 { self.missed[topic] + 1 } else { 0 };
-            let (missed, bound) = (self.missed[topic], self.guarantees[topic].expect("of one that takes").hand_overs);
+        for (topic, &records) in planned.iter().enumerate() {
+            let missed = if self.ready[topic] && records == 0 { self.missed[topic] + 1 } else { 0 };
+            self.missed[topic] = missed;
+            let bound = self.guarantees[topic].expect("of one that takes").hand_overs;
             require(missed < bound, Rule::Liveness, || format!("topic {topic} is not in {missed} plans"))?;
         }
         // Demand gives some topics more than their share: there, only the bounds above hold.

@@ -23,6 +23,49 @@ pub trait Observer {
     fn is_done(&self, now: Time) -> bool;
 }
 
+/// Nobody looks on.
+impl Observer for () {
+    fn on_action(&mut self, _: Time, _: &Action) {}
+
+    fn on_signal(&mut self, _: &Signal) {}
+
+    fn on_input(&mut self, _: Time, _: &Input) {}
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        None
+    }
+
+    fn is_done(&self, _: Time) -> bool {
+        false
+    }
+}
+
+/// Two observers of the same run: both are told everything, and either may end it. Demand is the first one's that has any.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn on_action(&mut self, now: Time, action: &Action) {
+        self.0.on_action(now, action);
+        self.1.on_action(now, action);
+    }
+
+    fn on_signal(&mut self, signal: &Signal) {
+        self.0.on_signal(signal);
+        self.1.on_signal(signal);
+    }
+
+    fn on_input(&mut self, now: Time, input: &Input) {
+        self.0.on_input(now, input);
+        self.1.on_input(now, input);
+    }
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        self.0.demand().or_else(|| self.1.demand())
+    }
+
+    fn is_done(&self, now: Time) -> bool {
+        self.0.is_done(now) || self.1.is_done(now)
+    }
+}
+
 /// Why [`drive`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driven {

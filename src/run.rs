@@ -1,13 +1,15 @@
-//! One simulated run, from scenario to metrics.
+//! Simulated runs, from scenario to metrics.
 
+use fairdrain_sim::World;
+
+use crate::broker::BrokerError;
 use crate::broker::sim::{SimBroker, world_config};
-use crate::broker::{Action, BrokerError, Input, Signal};
 use crate::drive::{Driven, Observer, drive};
 use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
 use crate::scenario::{Client, Scenario};
 use crate::session::{Config, Session};
-use crate::{ConsumerId, Fill, Time, TopicSet};
+use crate::{Fill, Time};
 
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,8 @@ pub struct RunSpec {
     pub scheduler: Name,
     /// Most records of one poll.
     pub cap: u32,
-    /// Seed of everything drawn at random.
+    /// Seed of what the client, the network and the order of simultaneous events draw. The data (keys, sizes that vary) are
+    /// drawn from the scenario's own seed, so that runs with different seeds drain the same.
     pub seed: u64,
 }
 
@@ -28,6 +31,9 @@ pub enum RunError {
     /// The client can't do the scheduler.
     #[error(transparent)]
     Incapable(#[from] Incapable),
+    /// The backend can't do what was asked; says why.
+    #[error("{0}")]
+    Unsupported(String),
     /// The backend is gone.
     #[error(transparent)]
     Backend(#[from] BrokerError),
@@ -38,33 +44,66 @@ pub enum RunError {
 /// # Errors
 /// [`RunError::Incapable`] if the client can't do the scheduler.
 pub fn simulate(scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError> {
-    simulate_with(scenario, spec, &mut Nobody)
+    Ok(Simulation::new(scenario, spec)?.run(spec.seed))
 }
 
-/// Simulates a run that somebody else watches too, a trace writer for example.
-///
-/// # Errors
-/// [`RunError::Incapable`] if the client can't do the scheduler.
-pub fn simulate_with(scenario: &Scenario, spec: &RunSpec, watch: &mut impl Watch) -> Result<RunMetrics, RunError> {
-    spec.scheduler.means(spec.client)?;
-    let config = world_config(scenario, spec.client, spec.scheduler, spec.cap, spec.seed);
-    let mut broker = SimBroker::new(fairdrain_sim::World::new(&config));
-    let settings = settings(scenario, spec);
-    let mut observer = Both { fold: Fold::new(scenario, &layout(scenario, spec, &settings, true)), watch };
-    let mut session = session(scenario, spec, &settings, Time::ZERO);
-    loop {
-        match drive(&mut session, &mut broker, &mut observer) {
-            // A new process: what the session knew is gone with the old one.
-            Ok(Driven::Crashed(now)) => session = self::session(scenario, spec, &settings, now),
-            Ok(Driven::Closed(now)) => {
-                return Ok(observer.fold.finish(now, Some(broker.world().fingerprint())));
+/// A scenario made ready to be run under one client, scheduler and cap with many seeds: the world is built once and copied.
+#[derive(Debug)]
+pub struct Simulation {
+    scheduler: Name,
+    world: World,
+    fold: Fold,
+    settings: Settings,
+    config: Config,
+}
+
+impl Simulation {
+    /// Prepares the runs of a spec; its seed is not used.
+    ///
+    /// # Errors
+    /// [`RunError::Incapable`] if the client can't do the scheduler.
+    pub fn new(scenario: &Scenario, spec: &RunSpec) -> Result<Self, RunError> {
+        spec.scheduler.means(spec.client)?;
+        let settings = settings(scenario, spec);
+        let config = Config::new(spec.scheduler, &settings, scenario.consumer.commit);
+        Ok(Self {
+            scheduler: spec.scheduler,
+            world: World::new(&world_config(scenario, spec.client, spec.scheduler, spec.cap)),
+            fold: Fold::new(scenario, &layout(spec.scheduler, &config, true)),
+            settings,
+            config,
+        })
+    }
+
+    /// Runs with a seed.
+    #[must_use]
+    pub fn run(&self, seed: u64) -> RunMetrics {
+        self.run_observed(seed, ()).0
+    }
+
+    /// Runs with a seed while somebody else looks on, a trace writer for example. Gives back that observer.
+    pub fn run_observed<O: Observer>(&self, seed: u64, observer: O) -> (RunMetrics, O) {
+        let mut broker = SimBroker::new(self.world.reseeded(seed));
+        let mut observers = (self.fold.clone(), observer);
+        let mut session = self.session(Time::ZERO);
+        let failure = loop {
+            match drive(&mut session, &mut broker, &mut observers) {
+                // A new process: what the session knew is gone with the old one.
+                Ok(Driven::Crashed(now)) => session = self.session(now),
+                Ok(Driven::Closed(_)) => break None,
+                Err(error) => break Some(error),
             }
-            Err(error) => {
-                let mut metrics = observer.fold.finish(broker.world().now(), Some(broker.world().fingerprint()));
-                metrics.end = End::Failed(error.to_string());
-                return Ok(metrics);
-            }
+        };
+        let (fold, observer) = observers;
+        let mut metrics = fold.finish(broker.world().now(), Some(broker.world().fingerprint()));
+        if let Some(error) = failure {
+            metrics.end = End::Failed(error.to_string());
         }
+        (metrics, observer)
+    }
+
+    fn session(&self, now: Time) -> Session<AnyPolicy> {
+        Session::new(AnyPolicy::new(self.scheduler, &self.settings), self.config.clone(), now)
     }
 }
 
@@ -84,75 +123,11 @@ pub fn settings(scenario: &Scenario, spec: &RunSpec) -> Settings {
     }
 }
 
-/// A session for a run, beginning at a moment.
+/// What the metrics of a run have to know. `simulated`: the backend sees inside the client.
 #[must_use]
-pub fn session(scenario: &Scenario, spec: &RunSpec, settings: &Settings, now: Time) -> Session<AnyPolicy> {
-    let policy = AnyPolicy::new(spec.scheduler, settings);
-    Session::new(policy, Config::new(spec.scheduler, settings, scenario.consumer.commit), now)
-}
-
-/// What metrics have to know of a run. `simulated`: the backend sees inside the client.
-#[must_use]
-pub fn layout(scenario: &Scenario, spec: &RunSpec, settings: &Settings, simulated: bool) -> Layout {
-    let mut consumers = vec![ConsumerId(0); scenario.topics.len()];
-    for (consumer, topics) in spec.scheduler.consumers(scenario.topics.len()).iter().enumerate() {
-        for topic in topics {
-            consumers[topic.index()] = ConsumerId(consumer as u32);
-        }
-    }
-    Layout {
-        consumers,
-        rounds: matches!(spec.scheduler, Name::MultiGather | Name::MultiSequential),
-        credit: settings.credit(spec.scheduler),
-        simulated,
-    }
-}
-
-/// Somebody who looks on and decides nothing.
-pub trait Watch {
-    /// The session asks for something.
-    fn on_action(&mut self, now: Time, action: &Action);
-    /// A fact that only observers may know.
-    fn on_signal(&mut self, signal: &Signal);
-    /// The session is about to be told something.
-    fn on_input(&mut self, now: Time, input: &Input);
-}
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn on_action(&mut self, _: Time, _: &Action) {}
-    fn on_signal(&mut self, _: &Signal) {}
-    fn on_input(&mut self, _: Time, _: &Input) {}
-}
-
-/// The metrics, which decide when the run is over, and whoever else looks on.
-struct Both<'a, W> {
-    fold: Fold,
-    watch: &'a mut W,
-}
-
-impl<W: Watch> Observer for Both<'_, W> {
-    fn on_action(&mut self, now: Time, action: &Action) {
-        self.fold.on_action(now, action);
-        self.watch.on_action(now, action);
-    }
-
-    fn on_signal(&mut self, signal: &Signal) {
-        self.fold.on_signal(signal);
-        self.watch.on_signal(signal);
-    }
-
-    fn on_input(&mut self, now: Time, input: &Input) {
-        self.fold.on_input(now, input);
-        self.watch.on_input(now, input);
-    }
-
-    fn demand(&mut self) -> Option<TopicSet> {
-        self.fold.demand()
-    }
-
-    fn is_done(&self, now: Time) -> bool {
-        self.fold.is_done(now)
-    }
+pub fn layout(scheduler: Name, config: &Config, simulated: bool) -> Layout {
+    // In rounds, the next poll waits for the whole last one to be processed.
+    let rounds = matches!(scheduler, Name::MultiGather | Name::MultiSequential);
+    let credit = if rounds { 1 } else { config.credit };
+    Layout::of(scheduler, config.topics as usize, credit, simulated)
 }

@@ -147,6 +147,7 @@ impl Recording {
             brokers: Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
             application: Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
             faults: vec![],
+            alarms: vec![],
         };
         let mut world = World::new(&config);
         world.choices().play(self.choices());

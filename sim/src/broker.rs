@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn logs(backlogs: &[u64]) -> Logs {
-        Logs(backlogs.iter().map(|&n| Log::new(0, n, 100, Sizes::Fixed(1000), 10, 1000, 1)).collect())
+        Logs(backlogs.iter().map(|&n| Log::new(n, 100, Sizes::Fixed(1000), 10, 1000, 1)).collect())
     }
 
     fn request(session: SessionUse, max_bytes: u32, offsets: &[(u32, i64)]) -> Request {

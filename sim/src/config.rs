@@ -8,7 +8,7 @@ use crate::time::Duration;
 /// A whole world.
 #[derive(Clone, Debug)]
 pub struct WorldConfig {
-    /// Seed of everything drawn.
+    /// Seed of everything drawn: of the data (sizes that vary), and of the run unless it is [reseeded](crate::World::reseeded).
     pub seed: u64,
     /// Order of simultaneous events.
     pub ties: Ties,
@@ -24,6 +24,9 @@ pub struct WorldConfig {
     pub application: Application,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Moments at which there is a [`Wake`](crate::Output::Wake) whatever happens: when somebody outside has to decide whether it
+    /// is over.
+    pub alarms: Vec<Duration>,
 }
 
 /// One topic.

@@ -54,11 +54,17 @@ impl<E> EventQueue<E> {
     /// An empty queue.
     #[must_use]
     pub fn new(ties: Ties, seed: u64) -> Self {
-        let ties = match ties {
+        let mut queue = Self { heap: BinaryHeap::new(), seq: 0, ties: None };
+        queue.reseed(ties, seed);
+        queue
+    }
+
+    /// Begins the draws of ties anew, from a seed.
+    pub fn reseed(&mut self, ties: Ties, seed: u64) {
+        self.ties = match ties {
             Ties::Fifo => None,
             Ties::Random => Some(Stream::new(seed, Domain::Ties, 0)),
         };
-        Self { heap: BinaryHeap::new(), seq: 0, ties }
     }
 
     /// Schedules an event. Among simultaneous events the lower class goes first.

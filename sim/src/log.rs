@@ -85,14 +85,13 @@ impl Log {
     /// A log whose batches are given with their sizes, as a recording states them.
     #[must_use]
     pub fn recorded(layout: &[Batches], value_bytes: u32) -> Self {
-        Self::build(0, Sizes::Fixed(value_bytes), 0, 1000, layout.iter().copied(), 1)
+        Self::build(Sizes::Fixed(value_bytes), 0, 1000, layout.iter().copied(), 1)
     }
 
     /// A log of `records` records in batches of `batch_records` (the last one may be smaller), to which batches of
-    /// `arrival_records` may be appended. `seed` decides the sizes if they vary.
+    /// `arrival_records` may be appended.
     #[must_use]
     pub fn new(
-        seed: u64,
         records: u64,
         batch_records: u32,
         sizes: Sizes,
@@ -111,13 +110,12 @@ impl Log {
             Batches { count: u64::from(rest > 0), records: rest.max(1), bytes: bytes(rest) },
         ];
         let arrival_bytes = bytes(arrival_records);
-        let mut log = Self::build(seed, sizes, key_bytes, compression_millis, layout.into_iter(), arrival_records);
+        let mut log = Self::build(sizes, key_bytes, compression_millis, layout.into_iter(), arrival_records);
         log.arrival.bytes = arrival_bytes;
         log
     }
 
     fn build(
-        seed: u64,
         sizes: Sizes,
         key_bytes: u32,
         compression_millis: u32,
@@ -131,7 +129,12 @@ impl Log {
             end += (batches.count * u64::from(batches.records)) as i64;
         }
         let arrival = Batches { count: 0, records: arrival_records.max(1), bytes: 0 };
-        Self { seed, sizes, key_bytes, compression_millis, backlog, backlog_end: end, arrival }
+        Self { seed: 0, sizes, key_bytes, compression_millis, backlog, backlog_end: end, arrival }
+    }
+
+    /// Sets the seed that decides the sizes, if they vary.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
     }
 
     /// Appends a batch of the size that arriving ones have. Returns its number of records.
@@ -240,7 +243,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn documented() -> Log {
-        Log::new(0, 10_000, 100, Sizes::Fixed(200), 10, 1000, 1)
+        Log::new(10_000, 100, Sizes::Fixed(200), 10, 1000, 1)
     }
 
     #[test]
@@ -271,14 +274,14 @@ mod tests {
 
     #[test]
     fn compression_multiplies_the_records_of_a_chunk() {
-        let log = Log::new(0, 100_000, 100, Sizes::Fixed(200), 10, 4000, 1);
+        let log = Log::new(100_000, 100, Sizes::Fixed(200), 10, 4000, 1);
         // 61 + 21 972 / 4 = 5 554 bytes a batch: 188 of them in a mebibyte.
         assert_eq!(log.read(0, MIB, false).records, 18_800);
     }
 
     #[test]
     fn appended_batches_follow_the_backlog() {
-        let mut log = Log::new(0, 150, 100, Sizes::Fixed(200), 10, 1000, 3);
+        let mut log = Log::new(150, 100, Sizes::Fixed(200), 10, 1000, 3);
         assert_eq!(log.append() + log.append(), 6);
         let slice = log.read(100, MIB, false);
         assert_eq!((slice.records, slice.next, log.end()), (56, 156, 156));
@@ -286,7 +289,7 @@ mod tests {
 
     #[test]
     fn varying_sizes_add_up_however_they_are_read() {
-        let log = Log::new(3, 1000, 10, Sizes::Table(vec![(100, 9), (10_000, 1)]), 10, 1000, 1);
+        let log = Log::new(1000, 10, Sizes::Table(vec![(100, 9), (10_000, 1)]), 10, 1000, 1);
         let all = log.read(0, u64::MAX, false);
         let (mut offset, mut wire, mut value) = (0, 0, 0);
         while offset < log.end() {

@@ -11,6 +11,7 @@ use crate::event::EventQueue;
 use crate::fingerprint::Fingerprint;
 use crate::log::{Log, Slice};
 use crate::record::{BatchId, ConsumerId, LocalCause, PartitionId, Run, TopicId};
+use crate::seed::mix;
 use crate::signal::{Fact, Signal};
 use crate::time::{Duration, Time};
 use crate::world::Output;
@@ -72,6 +73,7 @@ pub(crate) enum Event {
     Committed { consumer: u32 },
     Wake { generation: u32 },
     Fault { index: u32, begins: bool },
+    Alarm,
     Closed,
 }
 
@@ -84,13 +86,13 @@ impl Event {
             Self::Answer { .. } | Self::Broken { .. } | Self::Timer { .. } | Self::Assigned { .. } => 2,
             Self::Returned { .. } | Self::JobDone { .. } | Self::Committed { .. } => 3,
             Self::Deadline { .. } => 4,
-            Self::Wake { .. } | Self::Closed => 5,
+            Self::Wake { .. } | Self::Alarm | Self::Closed => 5,
         }
     }
 
     /// Whether it goes on when the consumer process dies.
     const fn outlives_crash(self) -> bool {
-        matches!(self, Self::Append { .. } | Self::Fault { .. })
+        matches!(self, Self::Append { .. } | Self::Fault { .. } | Self::Alarm)
     }
 }
 
@@ -257,8 +259,19 @@ impl Core {
             logs,
             plan: Arc::new(Plan { topics, slots, config: config.clone(), consumers, is_async }),
         };
+        for (log, slot) in core.logs.iter_mut().zip(&core.plan.slots) {
+            let entity = u64::from(slot.id.topic.0) << 32 | u64::from(slot.id.partition);
+            log.reseed(mix(config.seed ^ entity));
+        }
+        core.reseed(config.seed);
         core.start();
         core
+    }
+
+    /// Replaces the seed of all that is drawn during the run. Only before anything has been drawn.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.choices = Choices::seeded(seed);
+        self.queue.reseed(self.plan.config.ties, seed);
     }
 
     /// Schedules what happens whatever the consumers do.
@@ -268,6 +281,9 @@ impl Core {
             self.schedule_arrival(t as u32);
         }
         let plan = Arc::clone(&self.plan);
+        for alarm in &plan.config.alarms {
+            self.schedule(Time::ZERO + *alarm, Event::Alarm);
+        }
         for (index, fault) in plan.config.faults.iter().enumerate() {
             let index = index as u32;
             self.schedule(Time::ZERO + fault.from, Event::Fault { index, begins: true });

@@ -44,7 +44,7 @@ pub enum Output {
         /// Which.
         topic: TopicId,
     },
-    /// The moment asked for has come.
+    /// The moment asked for has come, or an alarm of the configuration.
     Wake,
     /// The process has died and is up again; it has no consumers yet.
     Crashed,
@@ -72,6 +72,18 @@ impl World {
         let core = Core::new(config);
         let clients = Self::clients(&core);
         Self { core, clients }
+    }
+
+    /// A copy that draws from another seed. What there is to drain stays the same. Only of a world at time zero.
+    ///
+    /// # Panics
+    /// If this world has begun.
+    #[must_use]
+    pub fn reseeded(&self, seed: u64) -> Self {
+        assert_eq!(self.core.now, Time::ZERO, "a world that has begun has drawn already");
+        let mut world = self.clone();
+        world.core.reseed(seed);
+        world
     }
 
     fn clients(core: &Core) -> Vec<Client> {
@@ -227,6 +239,7 @@ impl World {
                 core.job_done(worker);
             }
             Event::Wake { generation } if core.wake == generation => core.outputs.push_back(Output::Wake),
+            Event::Alarm => core.outputs.push_back(Output::Wake),
             Event::Fault { index, begins } => self.fault(index, begins),
             Event::Closed => core.outputs.push_back(Output::Closed),
             Event::Arrive { .. } | Event::Wake { .. } => {}

@@ -47,7 +47,7 @@ impl Drain {
             .iter()
             .map(|(name, records)| TopicConfig {
                 name: (*name).to_owned(),
-                logs: vec![Log::new(0, *records, 100, Sizes::Fixed(value_bytes), 10, 1000, 1)],
+                logs: vec![Log::new(*records, 100, Sizes::Fixed(value_bytes), 10, 1000, 1)],
                 leader: 0,
                 per_record: Duration::ZERO,
                 arrival: None,
@@ -63,6 +63,7 @@ impl Drain {
             brokers: Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
             application: Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
             faults: vec![],
+            alarms: vec![],
         };
         Self { config, cap, wait: ms(1000), commits: false, choices: vec![] }
     }

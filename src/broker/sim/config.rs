@@ -4,18 +4,17 @@ use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{self, Log};
-use fairdrain_sim::seed;
 
 use crate::policy::Name;
 use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
 use crate::tuning::SplitQueues;
-use crate::{Duration, PartitionId, TopicId};
+use crate::Duration;
 
 /// The world of a scenario, for a scheduler's consumers.
 #[must_use]
-pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u32, seed: u64) -> sim::WorldConfig {
+pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u32) -> sim::WorldConfig {
     let topics: Vec<sim::TopicConfig> =
-        scenario.topics.iter().enumerate().map(|(i, t)| topic_config(scenario, i, t, seed)).collect();
+        scenario.topics.iter().map(|t| topic_config(scenario, t)).collect();
     let start = match scenario.consumer.start {
         Start::Assign => sim::Start::Assign,
         Start::Group => sim::Start::Group,
@@ -27,8 +26,11 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
         Name::Single | Name::Fair | Name::CompleteFirst => vec![consumer(0..count)],
         Name::MultiGather | Name::MultiSequential | Name::Multi => (0..count).map(|t| consumer(t..t + 1)).collect(),
     };
+    let arrivals = scenario.topics.iter().filter_map(|t| t.arrival).map(|a| a.until);
+    let alarms = arrivals.chain([scenario.limits.time]).collect();
     sim::WorldConfig {
-        seed,
+        seed: scenario.seed,
+        alarms,
         ties: Ties::Fifo,
         topics,
         consumers,
@@ -64,18 +66,15 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
     }
 }
 
-fn topic_config(scenario: &Scenario, place: usize, topic: &Topic, seed: u64) -> sim::TopicConfig {
+fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
     let batches = topic.backlog.div_ceil(u64::from(topic.batch_records));
     let log = |partition: u32| {
-        let id = PartitionId { topic: TopicId(place as u32), partition };
-        let entity = u64::from(id.topic.0) << 32 | u64::from(partition);
         let sizes = match &topic.value_bytes {
             Sizes::Fixed(bytes) => log::Sizes::Fixed(*bytes),
             Sizes::Uniform(low, high) => log::Sizes::Uniform(*low, *high),
             Sizes::Table(rows) => log::Sizes::Table(rows.clone()),
         };
         Log::new(
-            seed::mix(seed ^ entity),
             partition_backlog(topic, partition),
             topic.batch_records,
             sizes,

@@ -51,9 +51,10 @@ impl Plan {
         }
     }
 
-    /// The finished plan; this one is empty again.
+    /// The finished plan; this one is empty again, with room for another one of the same size, so that it does not have to grow.
     pub(super) fn finish(&mut self) -> Vec<(TopicId, u32)> {
-        core::mem::take(&mut self.entries)
+        let room = Vec::with_capacity(self.entries.len());
+        core::mem::replace(&mut self.entries, room)
     }
 }
 

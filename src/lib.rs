@@ -6,6 +6,7 @@ pub use topic_set::TopicSet;
 pub mod assemble;
 pub mod broker;
 pub mod drive;
+pub mod fidelity;
 pub mod metrics;
 pub mod policy;
 pub mod run;

@@ -5,16 +5,15 @@ use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{self, Log};
 
+use crate::Duration;
 use crate::policy::Name;
 use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
 use crate::tuning::SplitQueues;
-use crate::Duration;
 
 /// The world of a scenario, for a scheduler's consumers.
 #[must_use]
 pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u32) -> sim::WorldConfig {
-    let topics: Vec<sim::TopicConfig> =
-        scenario.topics.iter().map(|t| topic_config(scenario, t)).collect();
+    let topics: Vec<sim::TopicConfig> = scenario.topics.iter().map(|t| topic_config(scenario, t)).collect();
     let start = match scenario.consumer.start {
         Start::Assign => sim::Start::Assign,
         Start::Group => sim::Start::Group,

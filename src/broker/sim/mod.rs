@@ -27,6 +27,11 @@ impl SimBroker {
     pub fn world(&self) -> &World {
         &self.world
     }
+
+    /// The world, to be set up before the first action.
+    pub fn world_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
 }
 
 impl Broker for SimBroker {

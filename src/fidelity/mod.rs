@@ -1,0 +1,167 @@
+//! Recorded runs of real clients, replayed in the simulated world.
+//!
+//! A [`Trace`] says what was drained, by which client, with which settings; the model of that client drains the same. What was
+//! random in the real run (a shuffle, which offset came first) is taken from the trace; everything else has to come out by itself,
+//! poll for poll.
+
+use fairdrain_sim::choice::Choice;
+use fairdrain_sim::{World, config as sim};
+
+use crate::broker::sim::SimBroker;
+use crate::broker::{Action, BrokerError, Input, Signal};
+use crate::drive::{Observer, drive};
+use crate::policy::{AnyPolicy, Name, Settings};
+use crate::scenario::Commit;
+use crate::session::{Config, Session};
+use crate::trace::{self, Handed, Mode, Trace};
+use crate::{Duration, Fill, Run, Time, TopicSet};
+
+mod choices;
+mod world;
+
+/// A recorded run and the model's, side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// Recorded polls: all of them in `single` mode, those that returned records in the others (how many empty ones a consumer
+    /// still makes at the end depends on when it is told to stop).
+    pub polls: usize,
+    /// How many of them the model's polls equal: topics, partitions, offsets, counts, and their order.
+    pub polls_exact: usize,
+    /// The first that differs.
+    pub first_difference: Option<Difference>,
+    /// A recorded choice that was impossible in the model where it was due.
+    pub refused: Option<Choice>,
+}
+
+/// A poll that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Whose.
+    pub consumer: u32,
+    /// Its number among those compared of that consumer, from 1.
+    pub number: usize,
+    /// What the real client returned.
+    pub recorded: Vec<Handed>,
+    /// What the model returned; `None` if it was done by then.
+    pub model: Option<Vec<Handed>>,
+}
+
+/// Why a trace can't be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// There is no model of the client.
+    #[error("there is no model of {0}")]
+    Client(String),
+    /// The trace lacks something the model needs, or has it in a form that is not understood.
+    #[error("the header has no usable `{0}`")]
+    Header(&'static str),
+    /// A topic is named that the header does not list.
+    #[error("topic {0} is not in the header")]
+    Topic(String),
+    /// The model could not go on.
+    #[error(transparent)]
+    Model(#[from] BrokerError),
+}
+
+impl Replay {
+    /// Replays a trace.
+    ///
+    /// # Errors
+    /// [`ReplayError`] if there is no model for what was recorded.
+    pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
+        let set_up = world::SetUp::of(&trace.header)?;
+        let mut world = World::new(&set_up.world);
+        world.choices().play(choices::recorded(trace)?);
+        let mut broker = SimBroker::new(world);
+        let config = Config::new(set_up.scheduler, &set_up.settings, set_up.commit);
+        let policy = AnyPolicy::new(set_up.scheduler, &set_up.settings);
+        let mut session = Session::new(policy, config, Time::ZERO);
+        let mut model = Polls::new(trace);
+        drive(&mut session, &mut broker, &mut model)?;
+        let mut replay = model.compare(trace);
+        replay.refused = broker.world_mut().choices().refused().cloned();
+        Ok(replay)
+    }
+}
+
+/// Collects the model's polls.
+struct Polls<'a> {
+    names: Vec<&'a str>,
+    /// Per consumer.
+    polls: Vec<Vec<Vec<Run>>>,
+    with_empty: bool,
+    left: u64,
+    /// A run that goes on for so long has gone astray.
+    polls_left: usize,
+}
+
+impl<'a> Polls<'a> {
+    fn new(trace: &'a Trace) -> Self {
+        let topics = &trace.header.scenario.topics;
+        Self {
+            names: topics.iter().map(|t| t.name.as_str()).collect(),
+            polls: vec![Vec::new(); topics.len()],
+            with_empty: trace.header.mode == Mode::Single,
+            left: topics.iter().map(|t| t.records).sum(),
+            polls_left: 10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000,
+        }
+    }
+
+    fn compare(&self, trace: &Trace) -> Replay {
+        let mut replay = Replay { polls: 0, polls_exact: 0, first_difference: None, refused: None };
+        let mut next = vec![0; self.polls.len()];
+        for poll in trace.polls.iter().filter(|p| self.with_empty || !p.r.is_empty()) {
+            let c = poll.c as usize;
+            let (from, calls) = (next[c], poll.n.unwrap_or(1) as usize);
+            next[c] += calls;
+            let model = self.polls[c].get(from..from + calls).map(|polls| self.handed(polls));
+            replay.polls += 1;
+            if model.as_ref() == Some(&poll.r) {
+                replay.polls_exact += 1;
+            } else if replay.first_difference.is_none() {
+                let recorded = poll.r.clone();
+                replay.first_difference = Some(Difference { consumer: poll.c, number: from + 1, recorded, model });
+            }
+        }
+        replay
+    }
+
+    /// What these polls handed out together.
+    fn handed(&self, polls: &[Vec<Run>]) -> Vec<Handed> {
+        let mut handed: Vec<Handed> = Vec::new();
+        for run in polls.iter().flatten() {
+            let (topic, partition) = (self.names[run.partition.topic.index()], run.partition.partition);
+            match handed.last_mut() {
+                Some(last) if last.0 == topic && last.1 == partition && last.2 + i64::from(last.3) == run.first => {
+                    last.3 += run.records;
+                }
+                _ => handed.push(Handed(topic.to_owned(), partition, run.first, run.records)),
+            }
+        }
+        handed
+    }
+}
+
+impl Observer for Polls<'_> {
+    fn on_action(&mut self, _: Time, _: &Action) {}
+
+    fn on_signal(&mut self, _: &Signal) {}
+
+    fn on_input(&mut self, _: Time, input: &Input) {
+        if let Input::Delivered { consumer, runs, .. } = input {
+            self.polls_left = self.polls_left.saturating_sub(1);
+            self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
+            if self.with_empty || !runs.is_empty() {
+                self.polls[consumer.index()].push(runs.clone());
+            }
+        }
+    }
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        None
+    }
+
+    fn is_done(&self, _: Time) -> bool {
+        self.left == 0 || self.polls_left == 0
+    }
+}

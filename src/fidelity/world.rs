@@ -1,0 +1,114 @@
+//! From a trace's header to the world that it was recorded in.
+
+use fairdrain_sim::client::{self, aiokafka, librdkafka};
+use fairdrain_sim::event::Ties;
+use fairdrain_sim::log::{Batches, Log};
+use serde_json::{Map, Value};
+
+use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
+use crate::trace::{Header, Subscribe, TopicBacklog};
+
+/// What a recorded run is replayed with.
+pub(super) struct SetUp {
+    pub(super) world: sim::WorldConfig,
+    pub(super) scheduler: Name,
+    pub(super) settings: Settings,
+    pub(super) commit: Commit,
+}
+
+impl SetUp {
+    pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
+        let topics = &header.scenario.topics;
+        let micros = header.processing_us_per_record.as_u64();
+        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
+        let (client, cap, fill) = client(header)?;
+        let scheduler = match header.mode {
+            Mode::Single => Name::Single,
+            Mode::MultiGather => Name::MultiGather,
+            Mode::MultiSequential => Name::MultiSequential,
+            Mode::MultiIndependent => Name::Multi,
+            Mode::Fair => Name::Fair,
+            Mode::CompleteFirst => Name::CompleteFirst,
+        };
+        let start = match header.subscribe {
+            Subscribe::Assign => sim::Start::Assign,
+            Subscribe::Group => sim::Start::Group,
+        };
+        let consumer = |(first, last): (usize, usize)| sim::ConsumerConfig {
+            topics: first as u32..last as u32 + 1,
+            client: client.clone(),
+            takes: scheduler.takes(),
+            start,
+        };
+        let owned = scheduler.consumers(topics.len());
+        let owned = owned.iter().map(|topics| (topics[0].index(), topics[topics.len() - 1].index()));
+        let world = sim::WorldConfig {
+            seed: 0,
+            ties: Ties::Fifo,
+            topics: topics.iter().map(|topic| topic_config(topic, per_record)).collect(),
+            consumers: owned.map(consumer).collect(),
+            // Loopback, as a scenario has it by default.
+            network: sim::Network { latency: Duration::from_micros(50), jitter: Duration::ZERO, bandwidth: None },
+            brokers: sim::Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
+            application: sim::Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
+            faults: Vec::new(),
+            alarms: Vec::new(),
+        };
+        let wait = Duration::from_millis(header.poll_timeout_ms);
+        let settings = Settings { cap, wait, fill, weights: vec![1; topics.len()], workers: 1 };
+        let commit = match header.commit {
+            trace::Commit::None => Commit::None,
+            trace::Commit::PerPollSync => Commit::PerBatch,
+            trace::Commit::OnStop => Commit::OnStop,
+        };
+        Ok(Self { world, scheduler, settings, commit })
+    }
+}
+
+fn topic_config(topic: &TopicBacklog, per_record: Duration) -> sim::TopicConfig {
+    let log = |runs: &Vec<trace::BatchRun>| {
+        let batches = runs.iter().map(|run| Batches { count: run.0, records: run.1, bytes: u64::from(run.2) });
+        Log::recorded(&batches.collect::<Vec<_>>(), topic.value_bytes)
+    };
+    let logs = topic.batches.iter().map(log).collect();
+    sim::TopicConfig { name: topic.name.clone(), logs, leader: 0, per_record, arrival: None }
+}
+
+/// The client's settings, the cap of a poll, and until when its call collects.
+fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError> {
+    let effective = |key| number(&header.effective, key);
+    let millis = |key| effective(key).map(|n| Duration::from_millis(u64::from(n)));
+    match header.client.name.as_str() {
+        "aiokafka" => {
+            let settings = aiokafka::Settings {
+                fetch_min_bytes: effective("fetch_min_bytes")?,
+                fetch_max_bytes: effective("fetch_max_bytes")?,
+                fetch_max_wait: millis("fetch_max_wait_ms")?,
+                max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
+                retry_backoff: millis("retry_backoff_ms")?,
+            };
+            Ok((client::Settings::Aiokafka(settings), effective("max_poll_records")?, Fill::First))
+        }
+        "librdkafka" => {
+            let queued_max_messages_kbytes = effective("queued.max.messages.kbytes")?;
+            let fetch_max_bytes = number(&header.config, "fetch.max.bytes").ok();
+            let settings = librdkafka::Settings {
+                fetch_min_bytes: effective("fetch.min.bytes")?,
+                fetch_max_bytes,
+                fetch_wait_max: millis("fetch.wait.max.ms")?,
+                fetch_message_max_bytes: effective("fetch.message.max.bytes")?,
+                queued_min_messages: effective("queued.min.messages")?,
+                queued_max_messages_kbytes,
+                fetch_queue_backoff: millis("fetch.queue.backoff.ms")?,
+                ..librdkafka::Settings::default()
+            };
+            let cap = number(&header.config, "consume(num_messages)")?;
+            Ok((client::Settings::Librdkafka(settings), cap, Fill::Full))
+        }
+        other => Err(ReplayError::Client(format!("{other} {}", header.client.version))),
+    }
+}
+
+fn number(map: &Map<String, Value>, key: &'static str) -> Result<u32, ReplayError> {
+    map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(ReplayError::Header(key))
+}

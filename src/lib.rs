@@ -4,9 +4,13 @@ pub use fairdrain_sim::{BatchId, ConsumerId, Duration, Fill, Keys, LocalCause, P
 pub use topic_set::TopicSet;
 
 pub mod broker;
+#[cfg(feature = "cli")]
+pub mod compare;
 pub mod drive;
 pub mod metrics;
 pub mod policy;
+pub mod report;
 pub mod scenario;
 pub mod session;
+mod shim;
 mod topic_set;

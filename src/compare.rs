@@ -1,0 +1,254 @@
+//! Comparisons: one scenario under several clients, schedulers, caps and seeds, and perhaps under other topic names.
+//!
+//! A [`Runner`] does the runs; which one it is (simulation, mock cluster, real cluster, a canned one in tests) is all the same here.
+//! Runs are independent of each other, and their results are collected in the order in which they were listed: the outcome does
+//! not depend on the number of threads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fairdrain_sim::seed::{Domain, Stream};
+use rayon::prelude::*;
+
+use crate::broker::BrokerError;
+use crate::metrics::RunMetrics;
+use crate::policy::Name;
+use crate::report::{Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, WorstRun, digest};
+use crate::scenario::{Client, Scenario, Start};
+
+/// Seeds a random client runs with, unless told otherwise: odd, so that the median is a value that occurred.
+pub const SEEDS_DEFAULT: u32 = 25;
+
+/// One run of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSpec {
+    /// The client.
+    pub client: Client,
+    /// The scheduler.
+    pub scheduler: Name,
+    /// Most records of one poll.
+    pub cap: u32,
+    /// Seed of everything drawn at random.
+    pub seed: u64,
+}
+
+/// What to compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Clients, in order; empty: the scenario's.
+    pub clients: Vec<Client>,
+    /// Schedulers, in order; empty: the scenario's.
+    pub schedulers: Vec<Name>,
+    /// Caps for every scheduler; empty: the scenario's, which may differ between `single` and the others.
+    pub caps: Vec<u32>,
+    /// First seed.
+    pub seed: u64,
+    /// How many seeds for a client with random behaviour (`None`: [`SEEDS_DEFAULT`]); others run once.
+    pub seeds: Option<u32>,
+    /// How many permutations of the topics' names to run besides; 0: none.
+    pub permute_names: u32,
+}
+
+/// Why a comparison has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The backend can't do what was asked; says why.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The backend is gone.
+    #[error(transparent)]
+    Backend(#[from] BrokerError),
+}
+
+/// Somebody who can do a run.
+pub trait Runner: Sync {
+    /// Does one run, from beginning to end.
+    ///
+    /// # Errors
+    /// [`RunError`], if there is nothing to measure. A run that reached a limit or failed half-way is a result.
+    fn run(&self, scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError>;
+
+    /// Whether a run is a pure function of scenario and spec. Such runs are done side by side; others one after the other.
+    fn is_deterministic(&self) -> bool {
+        true
+    }
+}
+
+impl<F> Runner for F
+where
+    F: Fn(&Scenario, &RunSpec) -> Result<RunMetrics, RunError> + Sync,
+{
+    fn run(&self, scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError> {
+        self(scenario, spec)
+    }
+}
+
+/// Whether a client's polls depend on the seed: if not, one run says all.
+#[must_use]
+pub fn is_random(client: Client, scenario: &Scenario) -> bool {
+    match client {
+        // Shuffles the partitions of every fetch request (aiokafka fetcher.py: _get_actions_per_node).
+        Client::Aiokafka => true,
+        // Its fetch order follows from the metadata, but in a group from which start offset arrived first; jitter moves both.
+        Client::Librdkafka => scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero(),
+        Client::Ideal => !scenario.network.jitter.is_zero(),
+    }
+}
+
+/// Runs a plan. When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
+///
+/// # Errors
+/// The first [`RunError`] in the order of the plan.
+pub fn compare(
+    scenario: &Scenario,
+    plan: &Plan,
+    runner: &dyn Runner,
+    stop: &AtomicBool,
+) -> Result<(Compared, bool), RunError> {
+    let names: Vec<String> = scenario.topics.iter().map(|t| t.name.clone()).collect();
+    let rows = rows(scenario, plan);
+    let runs = run_all(scenario, &rows, runner, stop)?;
+
+    let mut permuted: Vec<Vec<RunsOfRow>> = Vec::new();
+    for permutation in 0..plan.permute_names {
+        let mut dealt = names.clone();
+        // Streams by number of the permutation: asking for more of them leaves the first ones as they were.
+        Stream::new(plan.seed, Domain::Repeat, u64::from(permutation)).shuffle(&mut dealt);
+        let mut renamed = scenario.clone();
+        for (topic, name) in renamed.topics.iter_mut().zip(dealt) {
+            topic.name = name;
+        }
+        permuted.push(run_all(&renamed, &rows, runner, stop)?);
+    }
+
+    let planned = rows.iter().map(|r| r.seeds.len()).sum::<usize>() * (1 + permuted.len());
+    let done = runs.iter().chain(permuted.iter().flatten()).map(Vec::len).sum::<usize>();
+    let rows = rows
+        .iter()
+        .enumerate()
+        .filter(|(i, _)| !runs[*i].is_empty())
+        .map(|(i, spec)| {
+            let renamed: Vec<&RunsOfRow> = permuted.iter().map(|p| &p[i]).filter(|runs| !runs.is_empty()).collect();
+            reduce_row(spec, &runs[i], &renamed, &names)
+        })
+        .collect();
+    let compared = Compared {
+        scenario: scenario.name.clone(),
+        description: scenario.description.clone(),
+        scenario_digest: digest(format!("{scenario:?}").as_bytes()),
+        seed: plan.seed,
+        topics: scenario
+            .topics
+            .iter()
+            .map(|t| TopicLoad { topic: t.name.clone(), backlog_records: t.backlog })
+            .collect(),
+        rows,
+    };
+    Ok((compared, done == planned))
+}
+
+/// One row before it runs.
+#[derive(Clone, Debug)]
+struct RowSpec {
+    client: Client,
+    scheduler: Name,
+    cap: u32,
+    random: bool,
+    seeds: Vec<u64>,
+}
+
+/// The runs of one row, each with its seed.
+type RunsOfRow = Vec<(u64, RunMetrics)>;
+
+fn rows(scenario: &Scenario, plan: &Plan) -> Vec<RowSpec> {
+    let clients = if plan.clients.is_empty() { vec![scenario.consumer.client] } else { plan.clients.clone() };
+    let schedulers = if plan.schedulers.is_empty() { &scenario.scheduler.names } else { &plan.schedulers };
+    let mut rows = Vec::new();
+    for &client in &clients {
+        let random = is_random(client, scenario);
+        let seeds = if random { plan.seeds.unwrap_or(SEEDS_DEFAULT) } else { 1 };
+        for &scheduler in schedulers {
+            let caps = if plan.caps.is_empty() { vec![cap_of(scenario, scheduler)] } else { plan.caps.clone() };
+            for cap in caps {
+                let seeds = (0..u64::from(seeds)).map(|i| plan.seed.wrapping_add(i)).collect();
+                rows.push(RowSpec { client, scheduler, cap, random, seeds });
+            }
+        }
+    }
+    rows
+}
+
+/// The cap that the scenario gives to a scheduler.
+#[must_use]
+pub fn cap_of(scenario: &Scenario, scheduler: Name) -> u32 {
+    let consumer = scenario.consumer.max_poll_records;
+    if scheduler == Name::Single { consumer } else { scenario.scheduler.max_poll_records.unwrap_or(consumer) }
+}
+
+fn run_all(
+    scenario: &Scenario,
+    rows: &[RowSpec],
+    runner: &dyn Runner,
+    stop: &AtomicBool,
+) -> Result<Vec<RunsOfRow>, RunError> {
+    let jobs: Vec<(usize, RunSpec)> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(i, r)| {
+            let spec = move |&seed| (i, RunSpec { client: r.client, scheduler: r.scheduler, cap: r.cap, seed });
+            r.seeds.iter().map(spec)
+        })
+        .collect();
+    let run = |(_, spec): &(usize, RunSpec)| {
+        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner.run(scenario, spec).map(Some) }
+    };
+    // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.
+    let results: Vec<Result<Option<RunMetrics>, RunError>> =
+        if runner.is_deterministic() { jobs.par_iter().map(run).collect() } else { jobs.iter().map(run).collect() };
+    let mut runs = vec![Vec::new(); rows.len()];
+    for ((row, spec), result) in jobs.iter().zip(results) {
+        if let Some(metrics) = result? {
+            runs[*row].push((spec.seed, metrics));
+        }
+    }
+    Ok(runs)
+}
+
+fn reduce_row(spec: &RowSpec, runs: &RunsOfRow, renamed: &[&RunsOfRow], names: &[String]) -> Row {
+    let measures: Vec<Measures> = runs.iter().map(|(_, run)| Measures::of(run, names)).collect();
+    let median = Measures::reduce(&measures, Pick::Median);
+    let seeds_agree = measures.iter().all(|m| *m == measures[0]);
+    // A topic keeps its place, and its label here, whatever name it ran under: the backlog is what one wants to recognise.
+    let by_names: Vec<Measures> = renamed
+        .iter()
+        .map(|runs| {
+            let measures: Vec<Measures> = runs.iter().map(|(_, run)| Measures::of(run, names)).collect();
+            Measures::reduce(&measures, Pick::Median)
+        })
+        .collect();
+    Row {
+        client: spec.client.to_string(),
+        scheduler: spec.scheduler.to_string(),
+        cap_records: spec.cap,
+        random: spec.random,
+        seeds: runs.len() as u32,
+        seeds_agree,
+        ends: Ends::count(runs.iter().map(|(_, run)| run)),
+        worst: (!seeds_agree).then(|| Measures::reduce(&measures, Pick::Worst)),
+        median,
+        first_poll: FirstPoll::most_frequent(
+            runs.iter().map(|(_, run)| run.topics.iter().map(|t| t.first_poll_records).collect()),
+        ),
+        worst_run: WorstRun::among(runs, names),
+        names: (!by_names.is_empty()).then(|| NameSpread {
+            permutations: by_names.len() as u32,
+            best: Measures::reduce(&by_names, Pick::Best),
+            median: Measures::reduce(&by_names, Pick::Median),
+            worst: Measures::reduce(&by_names, Pick::Worst),
+        }),
+        fingerprint: runs
+            .iter()
+            .map(|(_, run)| run.fingerprint)
+            .collect::<Option<Vec<u64>>>()
+            .map(|all| digest(&all.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<u8>>())),
+    }
+}

@@ -34,8 +34,6 @@ pub struct RunSpec {
 /// What to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Clients, in order; empty: the scenario's.
-    pub clients: Vec<Client>,
     /// Schedulers, in order; empty: the scenario's.
     pub schedulers: Vec<Name>,
     /// Caps for every scheduler; empty: the scenario's, which may differ between `single` and the others.
@@ -94,28 +92,36 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
     }
 }
 
-/// Runs a plan. When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
+/// Runs a plan on one scenario, given once for each client to compare (what a file means may depend on the client: defaults, and what
+/// is legal). When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
 ///
 /// # Errors
 /// The first [`RunError`] in the order of the plan.
+///
+/// # Panics
+/// Without any client, or if these are different scenarios.
 pub fn compare(
-    scenario: &Scenario,
+    clients: &[Scenario],
     plan: &Plan,
     runner: &dyn Runner,
     stop: &AtomicBool,
 ) -> Result<(Compared, bool), RunError> {
+    let scenario = clients.first().expect("there is a client to compare");
+    assert!(clients.iter().all(|c| c.topics.len() == scenario.topics.len()), "the same topics for every client");
     let names: Vec<String> = scenario.topics.iter().map(|t| t.name.clone()).collect();
-    let rows = rows(scenario, plan);
-    let runs = run_all(scenario, &rows, runner, stop)?;
+    let rows = rows(clients, plan);
+    let runs = run_all(clients, &rows, runner, stop)?;
 
     let mut permuted: Vec<Vec<RunsOfRow>> = Vec::new();
     for permutation in 0..plan.permute_names {
         let mut dealt = names.clone();
         // Streams by number of the permutation: asking for more of them leaves the first ones as they were.
         Stream::new(plan.seed, Domain::Repeat, u64::from(permutation)).shuffle(&mut dealt);
-        let mut renamed = scenario.clone();
-        for (topic, name) in renamed.topics.iter_mut().zip(dealt) {
-            topic.name = name;
+        let mut renamed = clients.to_vec();
+        for client in &mut renamed {
+            for (topic, name) in client.topics.iter_mut().zip(&dealt) {
+                topic.name.clone_from(name);
+            }
         }
         permuted.push(run_all(&renamed, &rows, runner, stop)?);
     }
@@ -134,7 +140,7 @@ pub fn compare(
     let compared = Compared {
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
-        scenario_digest: digest(format!("{scenario:?}").as_bytes()),
+        scenario_digest: digest(format!("{clients:?}").as_bytes()),
         seed: plan.seed,
         topics: scenario
             .topics
@@ -149,6 +155,8 @@ pub fn compare(
 /// One row before it runs.
 #[derive(Clone, Debug)]
 struct RowSpec {
+    /// Place in the list of clients.
+    place: usize,
     client: Client,
     scheduler: Name,
     cap: u32,
@@ -159,18 +167,18 @@ struct RowSpec {
 /// The runs of one row, each with its seed.
 type RunsOfRow = Vec<(u64, RunMetrics)>;
 
-fn rows(scenario: &Scenario, plan: &Plan) -> Vec<RowSpec> {
-    let clients = if plan.clients.is_empty() { vec![scenario.consumer.client] } else { plan.clients.clone() };
-    let schedulers = if plan.schedulers.is_empty() { &scenario.scheduler.names } else { &plan.schedulers };
+fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
     let mut rows = Vec::new();
-    for &client in &clients {
+    for (place, scenario) in clients.iter().enumerate() {
+        let client = scenario.consumer.client;
         let random = is_random(client, scenario);
         let seeds = if random { plan.seeds.unwrap_or(SEEDS_DEFAULT) } else { 1 };
+        let schedulers = if plan.schedulers.is_empty() { &scenario.scheduler.names } else { &plan.schedulers };
         for &scheduler in schedulers {
             let caps = if plan.caps.is_empty() { vec![cap_of(scenario, scheduler)] } else { plan.caps.clone() };
             for cap in caps {
                 let seeds = (0..u64::from(seeds)).map(|i| plan.seed.wrapping_add(i)).collect();
-                rows.push(RowSpec { client, scheduler, cap, random, seeds });
+                rows.push(RowSpec { place, client, scheduler, cap, random, seeds });
             }
         }
     }
@@ -185,7 +193,7 @@ pub fn cap_of(scenario: &Scenario, scheduler: Name) -> u32 {
 }
 
 fn run_all(
-    scenario: &Scenario,
+    clients: &[Scenario],
     rows: &[RowSpec],
     runner: &dyn Runner,
     stop: &AtomicBool,
@@ -198,7 +206,8 @@ fn run_all(
             r.seeds.iter().map(spec)
         })
         .collect();
-    let run = |(_, spec): &(usize, RunSpec)| {
+    let run = |(row, spec): &(usize, RunSpec)| {
+        let scenario = &clients[rows[*row].place];
         if stop.load(Ordering::Relaxed) { Ok(None) } else { runner.run(scenario, spec).map(Some) }
     };
     // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.

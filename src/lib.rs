@@ -12,5 +12,6 @@ pub mod policy;
 pub mod report;
 pub mod scenario;
 pub mod session;
-mod shim;
+#[cfg(feature = "cli")]
+pub mod shim;
 mod topic_set;

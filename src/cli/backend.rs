@@ -9,6 +9,7 @@ use super::exit::usage;
 
 /// Where to run.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Where to run")]
 pub(crate) struct Args {
     /// The simulation, librdkafka's in-process mock cluster, or a real cluster
@@ -16,7 +17,7 @@ pub(crate) struct Args {
     backend: Backend,
 
     /// Brokers of the real cluster, separated by commas
-    #[arg(long, value_name = "HOST:PORT", env = "FAIRDRAIN_BOOTSTRAP_SERVER")]
+    #[arg(long, value_name = "HOST:PORT")]
     bootstrap_server: Option<String>,
 
     /// A property of librdkafka, for the backends mock and kafka (may be repeated)
@@ -60,7 +61,7 @@ impl Args {
         match backend {
             Backend::Sim => {
                 let useless = [
-                    ("--bootstrap-server", bootstrap_server.is_some() && std::env::var_os("FAIRDRAIN_BOOTSTRAP_SERVER").is_none()),
+                    ("--bootstrap-server", bootstrap_server.is_some()),
                     ("-X", !properties.is_empty()),
                     ("--command-config", command_config.is_some()),
                     ("--keep", *keep),

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     select: select::Args,
 
     /// Deal the topics' names out anew N times: how much of the result is the luck of a name
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000), help_heading = "What to run")]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=10_000), help_heading = "What to run")]
     permute_names: u32,
 
     /// Do everything twice, the second time on one thread, and fail with exit code 5 if the results differ

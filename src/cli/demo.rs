@@ -36,7 +36,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let runner = args.backend.runner()?;
     // A real backend is librdkafka: it can't be another client.
     let clients = if runner.is_deterministic() { &CLIENTS[..] } else { &CLIENTS[1..] };
-    let selected = [args.select.clone().or(clients, &SCHEDULERS).select(Path::new(SCENARIO), shown)?];
+    // Warnings about the scenario are for whoever wrote it.
+    let select = args.select.clone().or(clients, &SCHEDULERS);
+    let selected = [select.select(Path::new(SCENARIO), Shown { quiet: true })?];
     let Measured::Done { scenarios, complete } = measure(&selected, &*runner, false)? else {
         unreachable!("nothing was done twice")
     };

@@ -34,13 +34,15 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  fairdrain demo                                          the documented backlog, two clients, five schedulers
-  fairdrain compare documented-backlog --client aiokafka --scheduler single,fair --cap 500,3000
-  fairdrain run my.toml --scheduler fair -o result.json   one client, one scheduler, in detail
-  fairdrain scenario init my.toml                         begin a scenario of your own
+  fairdrain demo                                the documented backlog, two clients, five schedulers
+  fairdrain compare documented-500 --client aiokafka --scheduler single,fair --cap 500,3000
+  fairdrain run my.toml --scheduler fair        one client, one scheduler, in detail
+  fairdrain scenario init my.toml               begin a scenario of your own
 
-Exit status: 0 fine, 1 internal error, 2 usage or configuration, 4 nothing measured, 5 nondeterminism detected, 6 a limit was
-reached before the drain had finished, 7 backend unreachable, 130 interrupted.";
+Exit status:
+  0 fine                   1 internal error       2 usage or configuration   4 nothing measured
+  5 nondeterminism found   6 limit reached before the drain had finished     7 backend unreachable
+  130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {

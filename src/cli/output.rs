@@ -13,6 +13,7 @@ const WIDTH_DEFAULT: usize = 120;
 
 /// How to show results.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Args {
     /// Format of the result [default: by the extension of -o, else table]

@@ -5,7 +5,6 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use fairdrain::report::units::grouped;
 use fairdrain::scenario::{self, Scenario, bundled};
 
 use super::exit::{Exit, usage};
@@ -72,12 +71,7 @@ fn list() -> anyhow::Result<Exit> {
     let longest = bundled().iter().map(|b| b.name.len()).max().unwrap_or(0);
     let lines: String = bundled()
         .iter()
-        .map(|b| {
-            let scenario = b.parsed().scenario;
-            let records: u64 = scenario.topics.iter().map(|t| t.backlog).sum();
-            let load = format!("{} topics, {} records", scenario.topics.len(), grouped(records));
-            format!("{:<longest$}  {:<28}  {}\n", b.name, load, scenario.description)
-        })
+        .map(|b| format!("{:<longest$}  {}\n", b.name, b.parsed().scenario.description))
         .collect();
     print(lines.as_bytes())?;
     Ok(Exit::Fine)
@@ -87,7 +81,11 @@ fn list() -> anyhow::Result<Exit> {
 fn show(scenario: &Path, shown: Shown) -> anyhow::Result<Exit> {
     let parsed = Scenario::load(scenario)?;
     warn(&parsed, shown);
-    print(parsed.text().as_bytes())?;
+    let text = match bundled().iter().find(|b| b.name == scenario.as_os_str()) {
+        Some(bundled) if !scenario.exists() => bundled.text.to_owned(),
+        _ => std::fs::read_to_string(scenario)?,
+    };
+    print(text.as_bytes())?;
     Ok(Exit::Fine)
 }
 
@@ -100,7 +98,7 @@ fn init(file: &Path, shown: Shown) -> anyhow::Result<Exit> {
         }
         Err(e) => usage!("can't write {}: {e}", file.display()),
     };
-    if let Err(error) = out.write_all(scenario::template().as_bytes()) {
+    if let Err(error) = out.write_all(scenario::TEMPLATE.as_bytes()) {
         // Half a scenario would look like a whole one.
         let _ = std::fs::remove_file(file);
         return Err(error.into());

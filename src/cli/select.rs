@@ -14,6 +14,7 @@ const SEEDS_MAX: i64 = 1_000_000;
 
 /// What to compare.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "What to run")]
 pub(crate) struct Args {
     /// Schedulers, separated by commas: single, multi-gather, multi-sequential, multi, fair, complete-first

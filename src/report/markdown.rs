@@ -54,6 +54,12 @@ fn write(out: &mut String, grid: &Grid) {
         *out += &line(row);
     }
     out.push('\n');
+    for note in &grid.notes {
+        *out += &format!("- {}\n", escaped(note));
+    }
+    if !grid.notes.is_empty() {
+        out.push('\n');
+    }
 }
 
 /// Text as text: nothing in a name may end a cell or become markup.

@@ -113,13 +113,34 @@ fn write(out: &mut String, grid: &Grid, width: usize) {
             column.set_cell_alignment(if i == 0 { CellAlignment::Left } else { CellAlignment::Right });
         }
         *out += &table.trim_fmt();
-        *out += "\n\n";
+        out.push('\n');
         next = end;
+        if next < grid.header.len() {
+            out.push('\n');
+        }
     }
+    for note in &grid.notes {
+        paragraph(out, note, "", width);
+    }
+    out.push('\n');
 }
 
 fn paragraph(out: &mut String, text: &str, indent: &str, width: usize) {
     let options = textwrap::Options::new(width).initial_indent(indent).subsequent_indent("  ");
-    *out += &textwrap::fill(text, options);
+    *out += &textwrap::fill(&glued(text), options).replace(GLUE, " ");
     out.push('\n');
+}
+
+/// A space at which no line may break.
+const GLUE: char = '\u{a0}';
+
+/// A number stays together, and with its unit: `15 160 records`, `9.40 s`.
+fn glued(text: &str) -> String {
+    let mut before = None;
+    let mut glue = |c: char| {
+        let glued = c == ' ' && before.is_some_and(|b: char| b.is_ascii_digit());
+        before = Some(c);
+        if glued { GLUE } else { c }
+    };
+    text.chars().map(&mut glue).collect()
 }

@@ -3,16 +3,20 @@
 use super::model::{Compared, Measures, Row};
 use super::units::{Micros, bytes, grouped, ratio};
 
-/// A table: a caption, a header, and rows of as many cells; the first column holds labels, the others numbers.
+/// A table: a caption, a header, and rows of as many cells (the first column holds labels, the others numbers), and what is to be said
+/// below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
     pub(super) caption: String,
     pub(super) header: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Longest name shown in a cell.
 const NAME_SHOWN: usize = 24;
+/// Longest name shown in one cell with a number.
+const NAME_BESIDE_NUMBER: usize = 8;
 
 /// A client's name and version, for people: `aiokafka 0.14`.
 pub(super) fn client_label(client: &str) -> String {
@@ -39,37 +43,38 @@ pub(super) fn first_poll(compared: &Compared) -> Option<Grid> {
     if compared.topics.len() > TOPICS_SHOWN {
         return None;
     }
-    let cells = |label: String, records: &[u64], also: String| {
-        std::iter::once(label).chain(records.iter().map(|n| grouped(*n))).chain([also]).collect()
+    let cells = |label: String, records: &[u64]| {
+        std::iter::once(label).chain(records.iter().map(|n| grouped(*n))).collect::<Vec<String>>()
     };
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for row in compared.rows.iter().filter(|r| r.scheduler == "single") {
-        if rows.is_empty() && compared.scenario == "documented-backlog" && row.cap_records == 3000 {
-            rows.push(cells("the document".into(), &CLAIM, "for ever".into()));
-        }
-        let Some(first) = &row.first_poll else { continue };
-        let seen = match first.distinct {
-            1 => "always".to_owned(),
-            n => format!("{} of {} seeds ({n} kinds)", first.seeds, row.seeds),
-        };
-        let all_by = row.median.topics.iter().map(|t| t.first_poll).collect::<Option<Vec<u64>>>();
-        let all_by_worst = row.worst().topics.iter().map(|t| t.first_poll).collect::<Option<Vec<u64>>>();
-        let last = |polls: Option<Vec<u64>>| polls.and_then(|p| p.into_iter().max());
-        let shown = match (last(all_by), last(all_by_worst)) {
-            (Some(a), Some(b)) if a == b => format!("all shown by poll {a}"),
-            (Some(a), Some(b)) => format!("all shown by poll {a}, at worst {b}"),
-            _ => "some never shown".to_owned(),
-        };
-        rows.push(cells(client_label(&row.client), &first.records, format!("{seen}; {shown}")));
+    let mut rows = Vec::new();
+    let mut notes = Vec::new();
+    let single: Vec<&Row> = compared.rows.iter().filter(|r| r.scheduler == "single").collect();
+    let cap = single.first()?.cap_records;
+    if compared.scenario == "documented-backlog" && cap == 3000 {
+        rows.push(cells("the document says".into(), &CLAIM));
+        notes.push("the document: C, D and E never show, and no input is ever complete.".to_owned());
     }
-    let cap = compared.rows.iter().find(|r| r.scheduler == "single")?.cap_records;
+    for row in single.iter().filter(|r| r.cap_records == cap) {
+        let Some(first) = &row.first_poll else { continue };
+        let client = client_label(&row.client);
+        rows.push(cells(client.clone(), &first.records));
+        let seen = match first.distinct {
+            1 => String::new(),
+            n => format!(" (so with {} of {} seeds; there are {n} kinds)", first.seeds, row.seeds),
+        };
+        let last = |m: &Measures| m.topics.iter().map(|t| t.first_poll).collect::<Option<Vec<u64>>>()?.into_iter().max();
+        let shown = match (last(&row.median), last(row.worst())) {
+            (Some(a), Some(b)) if a == b => format!("every topic has shown by poll {a}"),
+            (Some(a), Some(b)) => format!("every topic has shown by poll {a}, at worst by poll {b}"),
+            _ => "some topics never show".to_owned(),
+        };
+        notes.push(format!("{client}: {shown} of {}{seen}.", grouped(row.median.polls)));
+    }
     Some(Grid {
         caption: format!("First poll under single, cap {}: records of each topic", grouped(u64::from(cap))),
-        header: std::iter::once(String::new())
-            .chain(compared.topics.iter().map(|t| shortened(&t.topic)))
-            .chain([String::new()])
-            .collect(),
+        header: std::iter::once(String::new()).chain(compared.topics.iter().map(|t| shortened(&t.topic))).collect(),
         rows,
+        notes,
     })
 }
 
@@ -86,13 +91,22 @@ pub(super) fn client(compared: &Compared, client: &str, rows: &[&Row], topics_sh
     add("TTCI p95 / bound", &|m| number(m.ttci_p95_bound_ratio));
     add("drain", &|m| time(m.drain_us));
     add("drain / bound", &|m| number(m.drain_bound_ratio));
-    add("longest gap", &|m| time(m.gap_max_us));
-    add("  of topic", &|m| m.gap_max_topic.as_deref().map_or_else(|| "-".into(), shortened));
+    if compared.topics.iter().all(|t| t.topic.len() <= NAME_BESIDE_NUMBER) {
+        add("longest gap, topic", &|m| format!("{} {}", time(m.gap_max_us), m.gap_max_topic.as_deref().unwrap_or_default()));
+    } else {
+        add("longest gap", &|m| time(m.gap_max_us));
+        add("  of topic", &|m| m.gap_max_topic.as_deref().map_or_else(|| "-".into(), shortened));
+    }
     add("starved topics", &|m| m.starved_topics.to_string());
     add("Jain index", &|m| m.jain.map_or_else(|| "n/a".into(), |j| format!("{j:.2}")));
-    add("polls", &|m| grouped(m.polls));
-    add("  empty", &|m| grouped(m.polls_empty));
-    add("peak buffered", &|m| m.buffered_bytes_peak.map_or_else(|| "n/a".into(), bytes));
+    add("polls (empty ones)", &|m| format!("{} ({})", grouped(m.polls), grouped(m.polls_empty)));
+    add("peak buffered", &|m| optional(m.buffered_bytes_peak, bytes));
+    if rows.len() == 1 {
+        add("peak in hand", &|m| bytes(m.in_hand_bytes_peak));
+        add("fetches", &|m| optional(m.fetches, grouped));
+        add("fetched", &|m| optional(m.bytes_fetched, bytes));
+        add("  again", &|m| optional(m.bytes_fetched_again, bytes));
+    }
     if rows.iter().any(|r| r.worst().left_records > 0) {
         add("left, records", &|m| grouped(m.left_records));
     }
@@ -108,6 +122,7 @@ pub(super) fn client(compared: &Compared, client: &str, rows: &[&Row], topics_sh
         caption: format!("{}: {}", client_label(client), seeds(rows)),
         header: std::iter::once(String::new()).chain(rows.iter().map(|r| r.scheduler.clone())).collect(),
         rows: lines,
+        notes: Vec::new(),
     }
 }
 
@@ -136,6 +151,7 @@ pub(super) fn names(compared: &Compared, client: &str, rows: &[&Row], topics_sho
         caption: format!("{}: luck of the names, best .. worst of {permutations} permutations", client_label(client)),
         header: std::iter::once(String::new()).chain(rows.iter().map(|r| r.scheduler.clone())).collect(),
         rows: lines,
+        notes: Vec::new(),
     })
 }
 
@@ -151,10 +167,12 @@ pub(super) fn blame(row: &Row, topics_shown: usize) -> Option<Grid> {
             rows.push(vec![topic, cause.clone(), d.to_string(), percent]);
         }
     }
+    let seed = if row.seeds > 1 { format!(", seed {} (the worst)", row.worst_run.seed) } else { String::new() };
     Some(Grid {
-        caption: format!("{} under {}: what each topic waited for", client_label(&row.client), row.scheduler),
+        caption: format!("{} under {}{seed}: what each topic waited for", client_label(&row.client), row.scheduler),
         header: ["", "cause", "time", "share"].map(str::to_owned).to_vec(),
         rows,
+        notes: Vec::new(),
     })
 }
 
@@ -187,12 +205,26 @@ fn line(label: &str, rows: &[&Row], cell: impl Fn(&Row) -> String) -> Vec<String
     std::iter::once(label.to_owned()).chain(rows.iter().map(|r| cell(r))).collect()
 }
 
+/// Both, if they differ; a common unit is said once: `50.0 / 52.0 ms`.
 fn pair(median: String, worst: String) -> String {
-    if median == worst { median } else { format!("{median} / {worst}") }
+    if median == worst {
+        return median;
+    }
+    let unit = |s: &str| s.rsplit_once(' ').map(|(_, unit)| unit.to_owned()).filter(|u| u.chars().all(char::is_alphabetic));
+    match (unit(&median), unit(&worst)) {
+        (Some(mine), Some(theirs)) if mine == theirs => {
+            format!("{} / {worst}", &median[..median.len() - mine.len() - 1])
+        }
+        _ => format!("{median} / {worst}"),
+    }
 }
 
 fn time(t: Option<Micros>) -> String {
     t.map_or_else(|| "never".into(), |t| t.to_string())
+}
+
+fn optional(n: Option<u64>, show: fn(u64) -> String) -> String {
+    n.map_or_else(|| "n/a".into(), show)
 }
 
 fn number(x: Option<f64>) -> String {

@@ -1,8 +1,35 @@
 //! Scenarios: what is there to drain, by whom, at what cost, and what goes wrong meanwhile.
 //!
 //! A [`Scenario`] is a file after reading: parsed, checked and complete. What is in it is legal; nothing further down checks again.
+//!
+//! [`Scenario::load`] takes a path or the name of a bundled scenario, [`Scenario::from_toml`] a text. Both give a [`Parsed`]: the
+//! scenario, the warnings, and where each value comes from. The format is described once, in the private module `keys`, from which
+//! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
 use crate::{Duration, Fill};
+
+pub use client::UnknownClient;
+pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
+pub use library::{Bundled, bundled};
+pub use parse::Parsed;
+pub use provenance::Origin;
+pub use schema::{TEMPLATE, json_schema};
+
+mod check;
+mod client;
+mod error;
+mod flatten;
+mod keys;
+mod library;
+mod names;
+mod parse;
+mod properties;
+mod provenance;
+mod read;
+mod resolve;
+mod schema;
+mod units;
+mod values;
 
 /// A whole scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,333 @@
+//! The world: brokers, network, clients and the application, in virtual time, on one thread.
+
+use std::sync::Arc;
+
+use crate::choice::Choices;
+use crate::client::Client;
+use crate::config::{FaultKind, WorldConfig};
+use crate::record::{BatchId, ConsumerId, Fill, PartitionId, Run, TopicId};
+use crate::signal::Signal;
+use crate::state::{Core, Event, Work};
+use crate::time::{Duration, Time};
+
+/// What a world tells whoever drives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A consumer has these partitions now.
+    Assigned {
+        /// Whose.
+        consumer: ConsumerId,
+        /// Which.
+        partitions: Vec<PartitionId>,
+    },
+    /// A topic has records in its local queue. Only from consumers that take.
+    Ready(TopicId),
+    /// A poll or take has returned.
+    Delivered {
+        /// Whose.
+        consumer: ConsumerId,
+        /// Its number; meaningless without runs.
+        batch: BatchId,
+        /// What was handed out.
+        runs: Vec<Run>,
+        /// Topics of a take that have nothing left in the client.
+        dry: Vec<TopicId>,
+    },
+    /// The application is done with a batch.
+    Processed(BatchId),
+    /// A commit has been acknowledged.
+    Committed(ConsumerId),
+    /// A topic's fetches have begun to fail.
+    FetchFailed {
+        /// Whose.
+        consumer: ConsumerId,
+        /// Which.
+        topic: TopicId,
+    },
+    /// The moment asked for has come.
+    Wake,
+    /// The process has died and is up again; it has no consumers yet.
+    Crashed,
+    /// The consumers are gone.
+    Closed,
+}
+
+/// A simulated world.
+///
+/// Contract: call any of `open`, `poll`, `take`, `process`, `commit`, `wake` and `close`, then `next`, then again. The calls take no
+/// time; `next` lets time pass until there is something to tell. A clone is a snapshot: it goes on exactly as the original would.
+#[derive(Clone, Debug)]
+pub struct World {
+    core: Core,
+    clients: Vec<Client>,
+}
+
+impl World {
+    /// A world at time zero.
+    ///
+    /// # Panics
+    /// If the configuration contradicts itself (a topic without a consumer, no broker).
+    #[must_use]
+    pub fn new(config: &WorldConfig) -> Self {
+        let core = Core::new(config);
+        let clients = Self::clients(&core);
+        Self { core, clients }
+    }
+
+    fn clients(core: &Core) -> Vec<Client> {
+        (0..core.plan.consumers.len()).map(|c| Client::new(core, ConsumerId(c as u32))).collect()
+    }
+
+    // ---- getters ---------------------------------------------------------------------------------------------------------------
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.core.now
+    }
+
+    /// Hash of everything that has happened.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.core.fingerprint.get()
+    }
+
+    /// What observers may know of the time up to the last output, oldest first. The caller drains it.
+    pub fn signals(&mut self) -> &mut Vec<Signal> {
+        &mut self.core.signals
+    }
+
+    /// The source of decisions: to be set up before the first call, and read out at the end.
+    pub fn choices(&mut self) -> &mut Choices {
+        &mut self.core.choices
+    }
+
+    /// How many events are pending.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.core.queue.len()
+    }
+
+    // ---- commands --------------------------------------------------------------------------------------------------------------
+
+    /// Creates the consumers. Each answers with [`Output::Assigned`].
+    pub fn open(&mut self) {
+        for client in &mut self.clients {
+            client.open(&mut self.core);
+        }
+    }
+
+    /// Polls. Answered by one [`Output::Delivered`].
+    pub fn poll(&mut self, consumer: ConsumerId, cap: u32, wait: Duration, fill: Fill) {
+        if self.core.event_loop.held {
+            return self.core.event_loop.work.push_back(Work::Poll { consumer: consumer.0, cap, wait, fill });
+        }
+        self.clients[consumer.index()].poll(&mut self.core, cap, wait, fill);
+    }
+
+    /// Takes what is there. Answered by one [`Output::Delivered`].
+    pub fn take(&mut self, consumer: ConsumerId, plan: Vec<(TopicId, u32)>) {
+        if self.core.event_loop.held {
+            return self.core.event_loop.work.push_back(Work::Take { consumer: consumer.0, plan });
+        }
+        self.clients[consumer.index()].take(&mut self.core, &plan);
+    }
+
+    /// Gives a delivered batch to the application. Answered by [`Output::Processed`].
+    pub fn process(&mut self, batch: BatchId) {
+        let blocking = self.core.plan.config.application.blocking;
+        if self.core.event_loop.held && blocking {
+            return self.core.event_loop.work.push_back(Work::Process(batch));
+        }
+        self.core.process(batch);
+    }
+
+    /// Commits positions, synchronously. Answered by [`Output::Committed`].
+    pub fn commit(&mut self, consumer: ConsumerId, offsets: &[(PartitionId, i64)]) {
+        for (partition, offset) in offsets {
+            let slot = self.core.plan.topics[partition.topic.index()].first + partition.partition;
+            self.core.committed[slot as usize] = Some(*offset);
+            self.core.fingerprint.push(u64::from(slot) << 48 ^ *offset as u64);
+        }
+        let cost = crate::client::COMMIT;
+        self.core.schedule(self.core.now + cost, Event::Committed { consumer: consumer.0 });
+    }
+
+    /// Asks for [`Output::Wake`] at this moment. Replaces an earlier request.
+    pub fn wake(&mut self, at: Time) {
+        self.core.wake += 1;
+        let (at, generation) = (at.max(self.core.now), self.core.wake);
+        self.core.schedule(at, Event::Wake { generation });
+    }
+
+    /// Ends the consumers. Answered by [`Output::Closed`].
+    pub fn close(&mut self) {
+        self.core.schedule(self.core.now, Event::Closed);
+    }
+
+    // ---- time ------------------------------------------------------------------------------------------------------------------
+
+    /// Lets time pass until there is something to tell; `None` if nothing will ever happen again.
+    #[expect(clippy::should_implement_trait, reason = "an iterator would promise an end")]
+    pub fn next(&mut self) -> Option<(Time, Output)> {
+        loop {
+            if let Some(output) = self.core.outputs.pop_front() {
+                return Some((self.core.now, output));
+            }
+            // Nothing has been asked for in answer to the last output: the application awaits, and what waited for the event loop
+            // gets its turn, in the order in which it became due.
+            if !self.core.event_loop.held
+                && let Some(work) = self.core.event_loop.work.pop_front()
+            {
+                self.run(work);
+                continue;
+            }
+            let (at, event) = self.core.queue.pop()?;
+            self.core.advance(at);
+            self.handle(event);
+        }
+    }
+
+    /// Something becomes due. What needs the event loop queues for it while it is taken.
+    fn handle(&mut self, event: Event) {
+        let core = &mut self.core;
+        core.fingerprint.push(core.now.as_nanos());
+        match event {
+            Event::Arrive { conn, generation } if core.conns[conn as usize].generation == generation => {
+                core.arrive(conn);
+                if core.conns[conn as usize].state == crate::state::ConnState::Parked {
+                    self.update_causes(core_consumer(&self.core, conn));
+                }
+            }
+            Event::Expire { conn, generation } => {
+                let c = &core.conns[conn as usize];
+                if c.generation == generation && c.state == crate::state::ConnState::Parked {
+                    core.try_answer(conn, true);
+                }
+            }
+            Event::Append { topic } => self.append(topic),
+            Event::Returned { consumer } => core.returned(consumer),
+            Event::JobDone { worker } if !(core.plan.is_async && !core.plan.config.application.blocking) => {
+                core.job_done(worker);
+            }
+            Event::Wake { generation } if core.wake == generation => core.outputs.push_back(Output::Wake),
+            Event::Fault { index, begins } => self.fault(index, begins),
+            Event::Closed => core.outputs.push_back(Output::Closed),
+            Event::Arrive { .. } | Event::Wake { .. } => {}
+            event => {
+                let event_loop = &mut core.event_loop;
+                if core.plan.is_async && (event_loop.held || !event_loop.work.is_empty()) {
+                    event_loop.work.push_back(Work::Event(event));
+                } else {
+                    self.run(Work::Event(event));
+                }
+            }
+        }
+    }
+
+    /// Client code runs.
+    fn run(&mut self, work: Work) {
+        let core = &mut self.core;
+        match work {
+            Work::Event(Event::Answer { conn, generation }) => {
+                if core.conns[conn as usize].generation == generation {
+                    let consumer = core.conn_consumer(conn);
+                    self.clients[consumer as usize].answer(core, conn);
+                }
+            }
+            Work::Event(Event::Broken { conn, generation }) => {
+                if core.conns[conn as usize].generation == generation {
+                    let consumer = core.conn_consumer(conn);
+                    core.conns[conn as usize].state = crate::state::ConnState::Idle;
+                    self.clients[consumer as usize].broken(core, conn);
+                }
+            }
+            Work::Event(Event::Assigned { consumer }) => {
+                let plan = Arc::clone(&core.plan);
+                let topics = &plan.consumers[consumer as usize].topics;
+                let partitions = plan.slots.iter().map(|s| s.id).filter(|id| topics.contains(&id.topic.0)).collect();
+                core.outputs.push_back(Output::Assigned { consumer: ConsumerId(consumer), partitions });
+            }
+            Work::Event(Event::Timer { consumer, timer }) => self.clients[consumer as usize].timer(core, timer),
+            Work::Event(Event::Deadline { consumer, generation }) => {
+                if core.deadlines[consumer as usize] == generation {
+                    self.clients[consumer as usize].deadline(core);
+                }
+            }
+            Work::Event(Event::JobDone { worker }) => core.job_done(worker),
+            Work::Event(Event::Appended { slot }) => {
+                let topic = core.plan.slots[slot as usize].id.topic;
+                let consumer = core.plan.topics[topic.index()].consumer;
+                self.clients[consumer as usize].appended(core, slot);
+            }
+            Work::Event(Event::Committed { consumer }) => {
+                core.outputs.push_back(Output::Committed(ConsumerId(consumer)))
+            }
+            Work::Event(event) => unreachable!("{event:?} needs no event loop"),
+            Work::Poll { consumer, cap, wait, fill } => self.clients[consumer as usize].poll(core, cap, wait, fill),
+            Work::Take { consumer, plan } => self.clients[consumer as usize].take(core, &plan),
+            Work::Process(batch) => core.process(batch),
+            Work::Resume { consumer } => {
+                if let Client::Aiokafka(c) = &mut self.clients[consumer as usize] {
+                    c.resume(core);
+                }
+            }
+            Work::Wake { consumer } => {
+                if let Client::Aiokafka(c) = &mut self.clients[consumer as usize] {
+                    c.wake(core);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, topic: u32) {
+        let core = &mut self.core;
+        let slot = core.append(topic);
+        let (node, consumer) = (core.plan.slots[slot as usize].node, core.plan.topics[topic as usize].consumer);
+        let conn = core.conn(consumer, node);
+        let parked = &core.conns[conn as usize];
+        if parked.state == crate::state::ConnState::Parked && parked.request.asks.iter().any(|a| a.slot == slot) {
+            core.try_answer(conn, false);
+        }
+        let at = core.now + core.plan.config.network.latency;
+        if matches!(self.clients[consumer as usize], Client::Ideal(_)) {
+            core.schedule(at, Event::Appended { slot });
+        }
+    }
+
+    fn fault(&mut self, index: u32, begins: bool) {
+        let core = &mut self.core;
+        core.fault(index, begins);
+        let plan = Arc::clone(&core.plan);
+        match plan.config.faults[index as usize].kind {
+            FaultKind::Crash if begins => {
+                core.crash();
+                self.clients = Self::clients(&self.core);
+            }
+            FaultKind::Crash => core.outputs.push_back(Output::Crashed),
+            _ => {
+                for consumer in 0..self.clients.len() as u32 {
+                    self.update_causes(consumer);
+                }
+                if !begins {
+                    for slot in 0..plan.slots.len() as u32 {
+                        let consumer = plan.topics[plan.slots[slot as usize].id.topic.index()].consumer;
+                        self.clients[consumer as usize].appended(&mut self.core, slot);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Looks up anew why the topics of a consumer do not move.
+    fn update_causes(&mut self, consumer: u32) {
+        let client = &self.clients[consumer as usize];
+        for topic in self.core.plan.consumers[consumer as usize].topics.clone() {
+            self.core.update_cause(TopicId(topic), |core, slot| client.cause(core, slot));
+        }
+    }
+}
+
+fn core_consumer(core: &Core, conn: u32) -> u32 {
+    core.conn_consumer(conn)
+}

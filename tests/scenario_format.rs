@@ -1,0 +1,240 @@
+//! Legal scenario files: spellings, aliases, ranges, defaults, warnings, and that what is shown reads back.
+
+use std::path::Path;
+
+use fairdrain::Duration;
+use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Position, Scenario, Sizes, bundled};
+
+const TOPIC: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10\n";
+
+fn parsed(text: &str) -> Parsed {
+    Scenario::from_toml(text, "test.toml").unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn with(more: &str) -> Parsed {
+    parsed(&format!("{TOPIC}{more}"))
+}
+
+fn warnings(parsed: &Parsed) -> Vec<String> {
+    parsed.warnings().iter().map(|w| w.one_line()).collect()
+}
+
+#[test]
+fn every_spelling_of_a_property_counts() {
+    for line in [
+        "[consumer]\nmax.poll.records = 7",
+        "[consumer]\n\"max.poll.records\" = 7",
+        "[consumer]\n'max.poll.records' = 7",
+        "[consumer]\nmax_poll_records = 7",
+        "[consumer]\nmax.\"poll.records\" = 7",
+        "[consumer]\nmax.poll_records = 7",
+        "[consumer]\nmax = { poll = { records = 7 } }",
+        "[consumer.max.poll]\nrecords = 7",
+        "[consumer]\nmax.poll.records = 0x7",
+    ] {
+        assert_eq!(with(line).scenario.consumer.max_poll_records, 7, "{line}");
+    }
+}
+
+#[test]
+fn spellings_mix_within_a_table() {
+    let c = with(
+        "[consumer]\nmax.poll.records = 7\nfetch_max_bytes = \"2 MiB\"\n\"fetch.min.bytes\" = 3\npoll.timeout.ms = \"1.5 s\"\n",
+    );
+    let c = c.scenario.consumer;
+    assert_eq!((c.max_poll_records, c.fetch_max_bytes, c.fetch_min_bytes), (7, Some(2 << 20), 3));
+    assert_eq!(c.poll_timeout, Duration::from_millis(1_500));
+}
+
+#[test]
+fn each_clients_own_name_of_a_property_counts() {
+    for name in ["fetch.max.wait.ms", "fetch.wait.max.ms", "fetch_max_wait_ms", "fetch_wait_max_ms"] {
+        let c = with(&format!("[consumer]\n{name} = 250\n")).scenario.consumer;
+        assert_eq!(c.fetch_max_wait, Some(Duration::from_millis(250)), "{name}");
+    }
+    for name in ["max.partition.fetch.bytes", "fetch.message.max.bytes", "max_partition_fetch_bytes"] {
+        let c = with(&format!("[consumer]\n{name} = \"10 kB\"\n")).scenario.consumer;
+        assert_eq!(c.max_partition_fetch_bytes, 10_000, "{name}");
+    }
+}
+
+#[test]
+fn a_client_may_name_its_version() {
+    for (written, client) in [
+        ("aiokafka", Client::Aiokafka),
+        ("aiokafka@0.14", Client::Aiokafka),
+        ("aiokafka@0.14.0", Client::Aiokafka),
+        ("librdkafka@2.12", Client::Librdkafka),
+        ("ideal", Client::Ideal),
+    ] {
+        assert_eq!(with(&format!("[consumer]\nclient = \"{written}\"\n")).scenario.consumer.client, client);
+    }
+}
+
+#[test]
+fn a_range_makes_topics_alike() {
+    let s = parsed(
+        "schema_version = 1\n[[topics]]\nname = \"orders[08-11]\"\nbacklog = 5\nweight = 3\n[[topics]]\nname = \"x\"\n",
+    )
+    .scenario;
+    let names: Vec<&str> = s.topics.iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names, ["orders08", "orders09", "orders10", "orders11", "x"]);
+    assert!(s.topics[..4].iter().all(|t| t.backlog == 5 && t.weight == 3));
+}
+
+#[test]
+fn a_topic_in_full() {
+    let text = r#"
+        schema_version = 1
+        topics = [{ name = "A", partitions = 3, backlog = 1_000, value_bytes = { table = [[200, 90], [10_000, 10]] }, key_bytes = "1 kB",
+            batch_records = 7, compression_ratio = 2.125, keys = 4, weight = 2, required = false, leader = 1,
+            processing_per_record = "1.5 ms", arrival = { rate = "30/min", until = "1 min" } }]
+        brokers = { count = 2 }
+    "#;
+    let t = parsed(text).scenario.topics.remove(0);
+    assert_eq!(
+        (t.partitions, t.backlog, t.key_bytes, t.batch_records, t.compression_millis),
+        (3, 1_000, 1_000, 7, 2_125)
+    );
+    assert_eq!((t.keys, t.weight, t.required, t.leader), (4, 2, false, 1));
+    assert_eq!(t.value_bytes, Sizes::Table(vec![(200, 90), (10_000, 10)]));
+    assert_eq!(t.processing_per_record, Some(Duration::from_micros(1_500)));
+    assert_eq!(
+        t.arrival,
+        Some(Arrival { records_per_kilosecond: 500, batch_records: 1, until: Duration::from_secs(60) })
+    );
+}
+
+#[test]
+fn an_inert_property_is_accepted_and_says_what_happens_instead() {
+    let text = "[consumer]\nsession.timeout.ms = 30000\nauto_offset_reset = \"latest\"\nqueued.min.messages = 5\nmax.poll.records = 5\n";
+    let aiokafka = with(text);
+    insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @"");
+    let librdkafka = aiokafka.with_client(Client::Librdkafka).expect("legal with librdkafka too");
+    insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @"");
+    assert_eq!(librdkafka.origin("consumer", 0, "client"), Some(Origin::Given));
+}
+
+#[test]
+fn what_may_not_be_meant_is_a_warning() {
+    let text = "schema_version = 1\n[[topics]]\nname = \"a.b\"\nbacklog = 1\n[[topics]]\nname = \"a_b\"\narrival = { rate = \"1/s\", until = \"2 h\" }\n\
+                [consumer]\npoll.timeout.ms = 0\n[[faults]]\nkind = \"crash\"\nfrom = \"2 h\"\nuntil = \"3 h\"\n";
+    insta::assert_snapshot!(warnings(&parsed(text)).join("\n"), @"");
+}
+
+#[test]
+fn each_value_knows_where_it_comes_from() {
+    let p = with("[consumer]\nmax_poll_records = 7\n");
+    assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(Position { line: 6, column: 1 })));
+    assert_eq!(p.origin("topics", 0, "backlog"), Some(Origin::File(Position { line: 4, column: 1 })));
+    assert_eq!(p.origin("topics", 0, "weight"), Some(Origin::Default));
+    assert!(matches!(p.origin("", 0, "name"), Some(Origin::Derived(_))));
+    assert!(matches!(p.origin("consumer", 0, "fetch.max.bytes"), Some(Origin::Derived(_))));
+    assert_eq!(p.origin("topics", 1, "backlog"), None);
+    assert_eq!(p.origin("consumer", 0, "nothing"), None);
+}
+
+#[test]
+fn what_is_shown_as_resolved_reads_back_to_the_same() {
+    let full = r#"
+schema_version = 1
+seed = 18446744073709551615
+name = "quo\"te"
+description = "tab\tand ü"
+[[topics]]
+name = "a[1-3]"
+backlog = 5
+value_bytes = { uniform = [1, "2 kB"] }
+compression_ratio = 1.5
+arrival = { rate = "0.5/s", until = "90 s" }
+processing_per_record = "1 ns"
+[[topics]]
+name = "b"
+value_bytes = { table = [[1, 2], [3, 4]] }
+[consumer]
+client = "librdkafka"
+fill = "first"
+start = "group"
+commit = "on-stop"
+fetch.max.bytes = 1000000
+fetch.wait.max.ms = 5
+queued.min.messages = 2000
+queued.max.messages.kbytes = 1024
+fetch.queue.backoff.ms = "10 ms"
+group.id = "x"
+[scheduler]
+names = ["multi-sequential"]
+max.poll.records = 5
+starvation_bound = "5.5 s"
+[application]
+workers = 3
+blocking = true
+[network]
+bandwidth = "12.5 MB/s"
+[brokers]
+count = 2
+[[faults]]
+kind = "broker-down"
+broker = 1
+from = "1 s"
+until = "2 s"
+[[faults]]
+kind = "topic-fails"
+topic = "a2"
+from = "1 s"
+until = "2 s"
+[[faults]]
+kind = "crash"
+from = "1 s"
+until = "2 s"
+[[faults]]
+kind = "latency-spike"
+add = "50 ms"
+from = "1 s"
+until = "2 s"
+"#;
+    let full = parsed(full);
+    insta::assert_snapshot!("resolved", full.resolved());
+    for p in bundled().iter().map(|b| b.parsed()).chain([full]) {
+        let resolved = p.resolved();
+        let again = Scenario::from_toml(&resolved, "resolved.toml").unwrap_or_else(|e| panic!("{e}\n{resolved}"));
+        assert_eq!(again.scenario, p.scenario);
+    }
+}
+
+#[test]
+fn every_bundled_scenario_reads_without_a_warning() {
+    assert_eq!(bundled().len(), 15);
+    for b in bundled() {
+        let p = Scenario::load(Path::new(b.name)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(p.scenario.name, b.name);
+        assert!(!p.scenario.description.is_empty(), "{}", b.name);
+        assert!(b.text.starts_with("# "), "{} begins with what it shows", b.name);
+        assert_eq!(warnings(&p), Vec::<String>::new(), "{}", b.name);
+        for client in Client::all() {
+            let p = p.with_client(client).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(p.scenario.consumer.client, client);
+        }
+    }
+}
+
+#[test]
+fn every_scenario_file_is_bundled() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/scenarios");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .expect("the folder of scenarios")
+        .map(|e| e.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    let mut names: Vec<&str> = bundled().iter().map(|b| b.name).collect();
+    files.sort();
+    names.sort_unstable();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn the_documented_backlog_is_the_documented_one() {
+    let s = Scenario::load(Path::new("documented-backlog")).expect("bundled").scenario;
+    let backlog: Vec<(&str, u64)> = s.topics.iter().map(|t| (t.name.as_str(), t.backlog)).collect();
+    assert_eq!(backlog, [("A", 10_000), ("B", 5_000), ("C", 100), ("D", 50), ("E", 10)]);
+    assert_eq!((s.consumer.max_poll_records, s.scheduler.max_poll_records), (3_000, Some(500)));
+}

@@ -99,7 +99,13 @@ pub(super) fn client(compared: &Compared, client: &str, rows: &[&Row], topics_sh
     }
     add("starved topics", &|m| m.starved_topics.to_string());
     add("Jain index", &|m| m.jain.map_or_else(|| "n/a".into(), |j| format!("{j:.2}")));
-    add("polls (empty ones)", &|m| format!("{} ({})", grouped(m.polls), grouped(m.polls_empty)));
+    lines.push(line("polls (empty)", rows, |r| {
+        let metric = |get: fn(&Measures) -> u64| pair(grouped(get(&r.median)), grouped(get(r.worst())));
+        format!("{} ({})", metric(|m| m.polls), metric(|m| m.polls_empty))
+    }));
+    let mut add = |label: &str, metric: &dyn Fn(&Measures) -> String| {
+        lines.push(line(label, rows, |r| pair(metric(&r.median), metric(r.worst()))));
+    };
     add("peak buffered", &|m| optional(m.buffered_bytes_peak, bytes));
     if rows.len() == 1 {
         add("peak in hand", &|m| bytes(m.in_hand_bytes_peak));

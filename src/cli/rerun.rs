@@ -39,7 +39,7 @@ mod tests {
     fn the_seed_is_added_unless_it_is_there() {
         assert_eq!(rerun(&["demo"], Some(7)), "fairdrain demo --seed 7");
         assert_eq!(rerun(&["demo", "--seed", "8"], Some(8)), "fairdrain demo --seed 8");
-        assert_eq!(rerun(&["demo", "--seed=8"], Some(8)), "fairdrain demo --seed=8");
+        assert_eq!(rerun(&["demo", "--seed=8"], Some(8)), "fairdrain demo '--seed=8'");
         assert_eq!(rerun(&["compare", "a.toml", "b.toml"], None), "fairdrain compare a.toml b.toml");
     }
 

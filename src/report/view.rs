@@ -91,12 +91,19 @@ pub(super) fn client(compared: &Compared, client: &str, rows: &[&Row], topics_sh
     add("TTCI p95 / bound", &|m| number(m.ttci_p95_bound_ratio));
     add("drain", &|m| time(m.drain_us));
     add("drain / bound", &|m| number(m.drain_bound_ratio));
+    let gap_topic = |m: &Measures| m.gap_max_topic.as_deref().map_or_else(|| "-".into(), shortened);
     if compared.topics.iter().all(|t| t.topic.len() <= NAME_BESIDE_NUMBER) {
-        add("longest gap, topic", &|m| format!("{} {}", time(m.gap_max_us), m.gap_max_topic.as_deref().unwrap_or_default()));
+        lines.push(line("longest gap, topic", rows, |r| {
+            let worst = r.worst();
+            format!("{} {}", pair(time(r.median.gap_max_us), time(worst.gap_max_us)), gap_topic(worst))
+        }));
     } else {
         add("longest gap", &|m| time(m.gap_max_us));
-        add("  of topic", &|m| m.gap_max_topic.as_deref().map_or_else(|| "-".into(), shortened));
+        add("  of topic", &gap_topic);
     }
+    let mut add = |label: &str, metric: &dyn Fn(&Measures) -> String| {
+        lines.push(line(label, rows, |r| pair(metric(&r.median), metric(r.worst()))));
+    };
     add("starved topics", &|m| m.starved_topics.to_string());
     add("Jain index", &|m| m.jain.map_or_else(|| "n/a".into(), |j| format!("{j:.2}")));
     lines.push(line("polls (empty)", rows, |r| {

@@ -1,8 +1,8 @@
 //! Comparisons: one scenario under several clients, schedulers, caps and seeds, and perhaps under other topic names.
 //!
-//! A [`Runner`] does the runs; which one it is (simulation, mock cluster, real cluster, a canned one in tests) is all the same here.
-//! Runs are independent of each other, and their results are collected in the order in which they were listed: the outcome does
-//! not depend on the number of threads.
+//! A [`Runner`] does the runs. They are independent of each other, and their results are collected in the order in which they were
+//! listed: the outcome does not depend on the number of threads. What was run elsewhere (a real cluster drains one scheduler after
+//! the other) becomes a comparison by [`summarize`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,8 +11,10 @@ use rayon::prelude::*;
 
 use crate::broker::BrokerError;
 use crate::metrics::RunMetrics;
-use crate::policy::Name;
-use crate::report::{Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, WorstRun, digest};
+use crate::policy::{Incapable, Name};
+use crate::report::{
+    Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, Verification, WorstRun, digest,
+};
 use crate::scenario::{Client, Scenario, Start};
 
 /// Seeds a random client runs with, unless told otherwise: odd, so that the median is a value that occurred.
@@ -49,36 +51,17 @@ pub struct Plan {
 /// Why a comparison has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The backend can't do what was asked; says why.
-    #[error("{0}")]
-    Unsupported(String),
+    /// The client can't do the scheduler.
+    #[error(transparent)]
+    Incapable(#[from] Incapable),
     /// The backend is gone.
     #[error(transparent)]
     Backend(#[from] BrokerError),
 }
 
-/// Somebody who can do a run.
-pub trait Runner: Sync {
-    /// Does one run, from beginning to end.
-    ///
-    /// # Errors
-    /// [`RunError`], if there is nothing to measure. A run that reached a limit or failed half-way is a result.
-    fn run(&self, scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError>;
-
-    /// Whether a run is a pure function of scenario and spec. Such runs are done side by side; others one after the other.
-    fn is_deterministic(&self) -> bool {
-        true
-    }
-}
-
-impl<F> Runner for F
-where
-    F: Fn(&Scenario, &RunSpec) -> Result<RunMetrics, RunError> + Sync,
-{
-    fn run(&self, scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError> {
-        self(scenario, spec)
-    }
-}
+/// Somebody who can do a run, from beginning to end, as a pure function of scenario and spec: `run::simulate`, or a canned one in
+/// tests. A run that reached a limit or failed half-way is a result, not an error.
+pub type Runner<'a> = &'a (dyn Fn(&Scenario, &RunSpec) -> Result<RunMetrics, RunError> + Sync);
 
 /// Whether a client's polls depend on the seed: if not, one run says all.
 #[must_use]
@@ -103,7 +86,7 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
 pub fn compare(
     clients: &[Scenario],
     plan: &Plan,
-    runner: &dyn Runner,
+    runner: Runner<'_>,
     stop: &AtomicBool,
 ) -> Result<(Compared, bool), RunError> {
     let scenario = clients.first().expect("there is a client to compare");
@@ -112,7 +95,7 @@ pub fn compare(
     let rows = rows(clients, plan);
     let runs = run_all(clients, &rows, runner, stop)?;
 
-    let mut permuted: Vec<Vec<RunsOfRow>> = Vec::new();
+    let mut permuted: Vec<Vec<SeededRuns>> = Vec::new();
     for permutation in 0..plan.permute_names {
         let dealt = dealt(&names, plan.seed, permutation);
         let mut renamed = clients.to_vec();
@@ -126,28 +109,66 @@ pub fn compare(
 
     let planned = rows.iter().map(|r| r.seeds.len()).sum::<usize>() * (1 + permuted.len());
     let done = runs.iter().chain(permuted.iter().flatten()).map(Vec::len).sum::<usize>();
-    let rows = rows
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| !runs[*i].is_empty())
-        .map(|(i, spec)| {
-            let renamed: Vec<&RunsOfRow> = permuted.iter().map(|p| &p[i]).filter(|runs| !runs.is_empty()).collect();
-            reduce_row(spec, &runs[i], &renamed, &names)
-        })
-        .collect();
-    let compared = Compared {
+    let mut renamed: Vec<Vec<SeededRuns>> = rows.iter().map(|_| Vec::new()).collect();
+    for permutation in permuted {
+        for (row, runs) in renamed.iter_mut().zip(permutation).filter(|(_, runs)| !runs.is_empty()) {
+            row.push(runs);
+        }
+    }
+    let rows = rows.iter().zip(runs).zip(renamed).map(|((spec, runs), renamed)| RowRuns {
+        client: spec.client,
+        scheduler: spec.scheduler,
+        cap: spec.cap,
+        random: spec.random,
+        runs,
+        renamed,
+        verification: None,
+    });
+    Ok((summarize(clients, plan.seed, rows), done == planned))
+}
+
+/// A row's runs, done somewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowRuns {
+    /// The client.
+    pub client: Client,
+    /// The scheduler.
+    pub scheduler: Name,
+    /// Most records of one poll.
+    pub cap: u32,
+    /// Whether the client's behaviour depends on the seed.
+    pub random: bool,
+    /// The runs.
+    pub runs: SeededRuns,
+    /// The same with permuted topic names, once a permutation.
+    pub renamed: Vec<SeededRuns>,
+    /// What became of the records, where that was checked one by one.
+    pub verification: Option<Verification>,
+}
+
+/// Runs, each with its seed.
+pub type SeededRuns = Vec<(u64, RunMetrics)>;
+
+/// Reduces runs to a comparison. Rows without a run are left out.
+///
+/// # Panics
+/// Without any client.
+#[must_use]
+pub fn summarize(clients: &[Scenario], seed: u64, rows: impl IntoIterator<Item = RowRuns>) -> Compared {
+    let scenario = clients.first().expect("there is a client to compare");
+    let names: Vec<String> = scenario.topics.iter().map(|t| t.name.clone()).collect();
+    Compared {
         scenario: scenario.name.clone(),
         description: scenario.description.clone(),
         scenario_digest: digest(format!("{clients:?}").as_bytes()),
-        seed: plan.seed,
+        seed,
         topics: scenario
             .topics
             .iter()
             .map(|t| TopicLoad { topic: t.name.clone(), backlog_records: t.backlog })
             .collect(),
-        rows,
-    };
-    Ok((compared, done == planned))
+        rows: rows.into_iter().filter(|r| !r.runs.is_empty()).map(|r| reduce_row(r, &names)).collect(),
+    }
 }
 
 /// One permutation of the names. As many permutations as there are names put every name into every place once (one random order
@@ -172,9 +193,6 @@ struct RowSpec {
     random: bool,
     seeds: Vec<u64>,
 }
-
-/// The runs of one row, each with its seed.
-type RunsOfRow = Vec<(u64, RunMetrics)>;
 
 fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
     let mut rows = Vec::new();
@@ -204,9 +222,9 @@ pub fn cap_of(scenario: &Scenario, scheduler: Name) -> u32 {
 fn run_all(
     clients: &[Scenario],
     rows: &[RowSpec],
-    runner: &dyn Runner,
+    runner: Runner<'_>,
     stop: &AtomicBool,
-) -> Result<Vec<RunsOfRow>, RunError> {
+) -> Result<Vec<SeededRuns>, RunError> {
     let jobs: Vec<(usize, RunSpec)> = rows
         .iter()
         .enumerate()
@@ -217,11 +235,10 @@ fn run_all(
         .collect();
     let run = |(row, spec): &(usize, RunSpec)| {
         let scenario = &clients[rows[*row].place];
-        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner.run(scenario, spec).map(Some) }
+        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner(scenario, spec).map(Some) }
     };
     // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.
-    let results: Vec<Result<Option<RunMetrics>, RunError>> =
-        if runner.is_deterministic() { jobs.par_iter().map(run).collect() } else { jobs.iter().map(run).collect() };
+    let results: Vec<Result<Option<RunMetrics>, RunError>> = jobs.par_iter().map(run).collect();
     let mut runs = vec![Vec::new(); rows.len()];
     for ((row, spec), result) in jobs.iter().zip(results) {
         if let Some(metrics) = result? {
@@ -231,42 +248,35 @@ fn run_all(
     Ok(runs)
 }
 
-fn reduce_row(spec: &RowSpec, runs: &RunsOfRow, renamed: &[&RunsOfRow], names: &[String]) -> Row {
-    let measures: Vec<Measures> = runs.iter().map(|(_, run)| Measures::of(run, names)).collect();
-    let median = Measures::reduce(&measures, Pick::Median);
+fn reduce_row(row: RowRuns, names: &[String]) -> Row {
+    let each = |runs: &SeededRuns| runs.iter().map(|(_, run)| Measures::of(run, names)).collect::<Vec<_>>();
+    let measures = each(&row.runs);
     let seeds_agree = measures.iter().all(|m| *m == measures[0]);
     // A topic keeps its place, and its label here, whatever name it ran under: the backlog is what one wants to recognise.
-    let by_names: Vec<Measures> = renamed
-        .iter()
-        .map(|runs| {
-            let measures: Vec<Measures> = runs.iter().map(|(_, run)| Measures::of(run, names)).collect();
-            Measures::reduce(&measures, Pick::Median)
-        })
-        .collect();
+    let by_names: Vec<Measures> = row.renamed.iter().map(|runs| Measures::reduce(&each(runs), Pick::Median)).collect();
+    let runs = || row.runs.iter().map(|(_, run)| run);
     Row {
-        client: spec.client.to_string(),
-        scheduler: spec.scheduler.to_string(),
-        cap_records: spec.cap,
-        random: spec.random,
-        seeds: runs.len() as u32,
+        client: row.client.to_string(),
+        scheduler: row.scheduler.to_string(),
+        cap_records: row.cap,
+        random: row.random,
+        seeds: row.runs.len() as u32,
         seeds_agree,
-        ends: Ends::count(runs.iter().map(|(_, run)| run)),
+        ends: Ends::count(runs()),
+        median: Measures::reduce(&measures, Pick::Median),
         worst: (!seeds_agree).then(|| Measures::reduce(&measures, Pick::Worst)),
-        median,
-        first_poll: FirstPoll::most_frequent(
-            runs.iter().map(|(_, run)| run.topics.iter().map(|t| t.first_poll_records).collect()),
-        ),
-        worst_run: WorstRun::among(runs, names),
+        first_poll: FirstPoll::most_frequent(runs().map(|r| r.topics.iter().map(|t| t.first_poll_records).collect())),
+        worst_run: WorstRun::among(&row.runs, names),
         names: (!by_names.is_empty()).then(|| NameSpread {
             permutations: by_names.len() as u32,
             best: Measures::reduce(&by_names, Pick::Best),
             median: Measures::reduce(&by_names, Pick::Median),
             worst: Measures::reduce(&by_names, Pick::Worst),
         }),
-        fingerprint: runs
-            .iter()
-            .map(|(_, run)| run.fingerprint)
+        fingerprint: runs()
+            .map(|run| run.fingerprint)
             .collect::<Option<Vec<u64>>>()
             .map(|all| digest(&all.iter().flat_map(|f| f.to_le_bytes()).collect::<Vec<u8>>())),
+        verification: row.verification,
     }
 }

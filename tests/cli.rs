@@ -30,7 +30,15 @@ fn failure(args: &[&str]) -> (i32, String) {
 #[test]
 fn the_demo_shows_both_clients_and_what_to_do_next() {
     let text = stdout(&["demo"]);
-    for part in ["the document says", "aiokafka 0.14: median / worst of 25 seeds", "librdkafka 2.12", "TTCI p95", "fingerprint", "again: fairdrain demo --seed", "next: "] {
+    for part in [
+        "the document says",
+        "aiokafka 0.14: median / worst of 25 seeds",
+        "librdkafka 2.12",
+        "TTCI p95",
+        "fingerprint",
+        "again: fairdrain demo --seed",
+        "next: ",
+    ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
 }
@@ -166,7 +174,15 @@ fn secrets_are_in_no_output() {
 #[test]
 fn running_twice_finds_no_difference() {
     stdout(&["run", "documented-backlog", "--check-determinism"]);
-    stdout(&["compare", "documented-backlog", "--client", "aiokafka,librdkafka", "--seeds", "3", "--check-determinism"]);
+    stdout(&[
+        "compare",
+        "documented-backlog",
+        "--client",
+        "aiokafka,librdkafka",
+        "--seeds",
+        "3",
+        "--check-determinism",
+    ]);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use fairdrain::Duration;
-use fairdrain::compare::{Plan, RunError, RunSpec, Runner, SEEDS_DEFAULT, compare};
+use fairdrain::broker::BrokerError;
+use fairdrain::compare::{Plan, RunError, RunSpec, SEEDS_DEFAULT, compare};
 use fairdrain::metrics::{End, LowerBound, RunMetrics, TopicMetrics, Ttci};
 use fairdrain::policy::Name;
 use fairdrain::report::Compared;
@@ -87,7 +88,8 @@ fn median_and_worst_are_those_of_the_seeds() {
 
 #[test]
 fn the_scenarios_caps_hold_unless_others_are_asked_for() {
-    let caps = |plan: &Plan| compared(&clients(&[Client::Ideal]), plan).rows.iter().map(|r| r.cap_records).collect::<Vec<_>>();
+    let caps =
+        |plan: &Plan| compared(&clients(&[Client::Ideal]), plan).rows.iter().map(|r| r.cap_records).collect::<Vec<_>>();
     assert_eq!(caps(&plan()), [3000, 500]);
     assert_eq!(caps(&Plan { caps: vec![7, 8], ..plan() }), [7, 8, 7, 8]);
 }
@@ -122,17 +124,10 @@ fn a_stop_leaves_out_what_has_not_begun_and_says_so() {
         stop.store(true, Ordering::SeqCst);
         canned(scenario, spec)
     };
-    // One at a time, so that it is certain which run is the last one.
-    struct OneByOne<F>(F);
-    impl<F: Runner> Runner for OneByOne<F> {
-        fn run(&self, scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError> {
-            self.0.run(scenario, spec)
-        }
-        fn is_deterministic(&self) -> bool {
-            false
-        }
-    }
-    let (result, complete) = compare(&clients(&[Client::Aiokafka]), &plan(), &OneByOne(stopping), &stop).unwrap();
+    // On one thread, so that it is certain which run is the last one.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let (result, complete) =
+        pool.install(|| compare(&clients(&[Client::Aiokafka]), &plan(), &stopping, &stop)).unwrap();
     assert!(!complete);
     assert_eq!((result.rows.len(), result.rows[0].seeds, runs.into_inner()), (1, 1, 1));
 }
@@ -140,7 +135,7 @@ fn a_stop_leaves_out_what_has_not_begun_and_says_so() {
 #[test]
 fn the_first_error_in_the_order_of_the_plan_is_the_one_reported() {
     let failing = |_: &Scenario, spec: &RunSpec| -> Result<RunMetrics, RunError> {
-        Err(RunError::Unsupported(format!("{} {}", spec.scheduler, spec.seed)))
+        Err(BrokerError::Refused(format!("{} {}", spec.scheduler, spec.seed)).into())
     };
     for _ in 0..20 {
         let error = compare(&clients(&[Client::Aiokafka]), &plan(), &failing, &AtomicBool::new(false)).unwrap_err();

@@ -4,8 +4,8 @@
 
 use fairdrain::Duration;
 use fairdrain::report::{
-    Compared, Ends, Environment, FirstPoll, Format, Layout, Measures, Micros, NameSpread, Report, Results, Row, SCHEMA_VERSION,
-    Starving, TopicLoad, TopicMeasures, WorstRun, render,
+    Compared, Ends, Environment, FirstPoll, Format, Layout, Measures, Micros, NameSpread, Report, Results, Row,
+    SCHEMA_VERSION, Starving, TopicLoad, TopicMeasures, WorstRun, render,
 };
 
 fn ms(n: u64) -> Micros {
@@ -73,7 +73,11 @@ fn row(client: &str, scheduler: &str, median: Measures, worst: Option<Measures>,
         ends: Ends { complete: if random { 25 } else { 1 }, ..Ends::default() },
         median,
         worst,
-        first_poll: Some(FirstPoll { records: vec![500, 0], seeds: if random { 20 } else { 1 }, distinct: if random { 2 } else { 1 } }),
+        first_poll: Some(FirstPoll {
+            records: vec![500, 0],
+            seeds: if random { 20 } else { 1 },
+            distinct: if random { 2 } else { 1 },
+        }),
         worst_run: WorstRun {
             seed: 9,
             starved: starved
@@ -94,13 +98,13 @@ fn row(client: &str, scheduler: &str, median: Measures, worst: Option<Measures>,
         },
         names: None,
         fingerprint: Some("00000000000000aa".into()),
+        verification: None,
     }
 }
 
 fn report() -> Report {
     let mut spread = row("librdkafka@2.12", "single", measures(940), None, true);
-    spread.names =
-        Some(NameSpread { permutations: 5, best: measures(1), median: measures(500), worst: measures(940) });
+    spread.names = Some(NameSpread { permutations: 5, best: measures(1), median: measures(500), worst: measures(940) });
     let rows = vec![
         row("aiokafka@0.14", "single", measures(470), Some(measures(940)), true),
         row("aiokafka@0.14", "fair", measures(11), Some(measures(12)), false),

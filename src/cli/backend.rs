@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use fairdrain::compare::Runner;
 use fairdrain::report::{Environment, redact};
 
 use super::exit::usage;
@@ -33,6 +32,23 @@ pub(crate) struct Args {
     keep: bool,
 }
 
+/// Where to run, with all that is needed to do it there.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// In the simulation.
+    Simulation,
+    /// On librdkafka.
+    #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "refused where it would be used"))]
+    Real {
+        /// The brokers; none: the mock cluster.
+        servers: Option<String>,
+        /// Properties of librdkafka.
+        properties: Vec<(String, String)>,
+        /// Whether the topics stay.
+        keep: bool,
+    },
+}
+
 /// A backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Backend {
@@ -55,11 +71,11 @@ impl Backend {
 }
 
 impl Args {
-    /// What does the runs. Refuses flags that the backend has no use for.
-    pub(crate) fn runner(&self) -> anyhow::Result<Box<dyn Runner>> {
+    /// Where to run. Refuses flags that the backend has no use for.
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
         let Self { backend, bootstrap_server, properties, command_config, keep } = self;
-        match backend {
-            Backend::Sim => {
+        match (backend, bootstrap_server) {
+            (Backend::Sim, _) => {
                 let useless = [
                     ("--bootstrap-server", bootstrap_server.is_some()),
                     ("-X", !properties.is_empty()),
@@ -72,18 +88,15 @@ impl Args {
                          simulated consumer into [consumer] of the scenario"
                     );
                 }
-                Ok(Box::new(fairdrain::shim::simulate))
+                Ok(Place::Simulation)
             }
-            Backend::Kafka if bootstrap_server.is_none() => {
+            (Backend::Kafka, None) => {
                 usage!("--backend kafka needs --bootstrap-server HOST:PORT; --backend mock needs nothing")
             }
-            Backend::Mock if bootstrap_server.is_some() => {
+            (Backend::Mock, Some(_)) => {
                 usage!("--backend mock brings its own cluster: leave --bootstrap-server out, or use --backend kafka")
             }
-            Backend::Kafka | Backend::Mock => {
-                let _properties = self.properties()?;
-                usage!("this program was built without the feature `kafka`: install it with default features")
-            }
+            (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: self.properties()?, keep: *keep }),
         }
     }
 

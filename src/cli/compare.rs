@@ -1,11 +1,15 @@
 //! `compare`: schedulers, clients and caps on scenarios. What `demo` and `run` share with it is here too.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
-use fairdrain::compare::{Runner, compare};
+use fairdrain::compare::compare;
 use fairdrain::report::{Compared, Report, Results, SCHEMA_VERSION};
 
+use super::backend::Place;
 use super::exit::Exit;
+#[cfg(not(feature = "kafka"))]
+use super::exit::usage;
 use super::output::{self, Shown, note};
 use super::select::Selected;
 use super::{backend, interrupt, rerun, select};
@@ -51,46 +55,95 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
         one.plan.permute_names = args.permute_names;
         selected.push(one);
     }
-    let runner = args.backend.runner()?;
-    let done = match measure(&selected, &*runner, args.check_determinism)? {
-        Measured::Differs(what) => {
-            note(&format!("error: nondeterminism: {what}"));
-            return Ok(Exit::Nondeterminism);
-        }
-        Measured::Done { scenarios, complete } => (scenarios, complete),
-    };
-    let report = report(done, &selected, &*runner, &args.backend);
-    args.output.emit(&report, Vec::new(), shown)
+    let place = args.backend.place()?;
+    match measure(&selected, &place, &args.backend, args.check_determinism)? {
+        Measured::Done(report) => args.output.emit(&report, Vec::new(), shown),
+        Measured::Differs(what) => Ok(differs(&what)),
+    }
 }
 
 /// What came of some comparisons.
 pub(crate) enum Measured {
-    /// The results, and whether all runs were done.
-    Done { scenarios: Vec<Compared>, complete: bool },
+    /// A report.
+    Done(Report),
     /// Two times the same gave two results.
     Differs(String),
 }
 
-/// Does the comparisons, one after the other.
-pub(crate) fn measure(selected: &[Selected], runner: &dyn Runner, twice: bool) -> anyhow::Result<Measured> {
+/// Says that two times the same gave two results.
+pub(crate) fn differs(what: &str) -> Exit {
+    note(&format!("error: nondeterminism: {what}"));
+    Exit::Nondeterminism
+}
+
+/// Does the comparisons, one after the other. `twice`: and again, to see whether the results are the same.
+pub(crate) fn measure(
+    selected: &[Selected],
+    place: &Place,
+    backend: &backend::Args,
+    twice: bool,
+) -> anyhow::Result<Measured> {
     let stop = interrupt::listen()?;
+    let mut environment = backend.environment();
+    let done = match place {
+        Place::Simulation => simulate(selected, &stop, twice)?,
+        #[cfg(feature = "kafka")]
+        Place::Real { servers, properties, keep } => {
+            super::kafka::drain(selected, servers.as_deref(), properties, *keep, &stop, &mut environment)?
+        }
+        #[cfg(not(feature = "kafka"))]
+        Place::Real { .. } => {
+            environment.librdkafka_version = None;
+            usage!("this program was built without the feature `kafka`: install it with default features")
+        }
+    };
+    let (scenarios, complete) = match done {
+        Runs::Done(scenarios, complete) => (scenarios, complete),
+        Runs::Differ(what) => return Ok(Measured::Differs(what)),
+    };
+    let seed = selected[0].plan.seed;
+    let results = Some(Results::new(scenarios));
+    let (deterministic, measured) = match place {
+        Place::Simulation => (results, None),
+        Place::Real { .. } => (None, results),
+    };
+    Ok(Measured::Done(Report {
+        schema_version: SCHEMA_VERSION,
+        command: rerun::command(selected.iter().all(|s| s.plan.seed == seed).then_some(seed)),
+        complete,
+        deterministic,
+        measured,
+        environment,
+    }))
+}
+
+/// What came of some runs.
+pub(crate) enum Runs {
+    /// Results, and whether they are all that were planned.
+    Done(Vec<Compared>, bool),
+    /// Two times the same gave two results.
+    Differ(String),
+}
+
+fn simulate(selected: &[Selected], stop: &AtomicBool, twice: bool) -> anyhow::Result<Runs> {
+    let runner = &fairdrain::shim::simulate;
     let mut scenarios = Vec::new();
     let mut complete = true;
     for one in selected {
         let (compared, all) = compare(&one.clients, &one.plan, runner, stop)?;
         complete &= all;
-        if twice && runner.is_deterministic() && complete {
+        if twice && complete {
             // On one thread: a result that depends on the number of threads is found too.
             let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
             let (again, all) = pool.install(|| compare(&one.clients, &one.plan, runner, stop))?;
             complete &= all;
             if complete && again != compared {
-                return Ok(Measured::Differs(difference(&compared, &again)));
+                return Ok(Runs::Differ(difference(&compared, &again)));
             }
         }
         scenarios.push(compared);
     }
-    Ok(Measured::Done { scenarios, complete })
+    Ok(Runs::Done(scenarios, complete))
 }
 
 fn difference(first: &Compared, second: &Compared) -> String {
@@ -104,24 +157,4 @@ fn difference(first: &Compared, second: &Compared) -> String {
         a.fingerprint.as_deref().unwrap_or("none"),
         b.fingerprint.as_deref().unwrap_or("none"),
     )
-}
-
-/// Wraps results up.
-pub(crate) fn report(
-    (scenarios, complete): (Vec<Compared>, bool),
-    selected: &[Selected],
-    runner: &dyn Runner,
-    backend: &backend::Args,
-) -> Report {
-    let seed = selected[0].plan.seed;
-    let results = Some(Results::new(scenarios));
-    let (deterministic, measured) = if runner.is_deterministic() { (results, None) } else { (None, results) };
-    Report {
-        schema_version: SCHEMA_VERSION,
-        command: rerun::command(selected.iter().all(|s| s.plan.seed == seed).then_some(seed)),
-        complete,
-        deterministic,
-        measured,
-        environment: backend.environment(),
-    }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use fairdrain::policy::Name;
 use fairdrain::scenario::Client;
 
-use super::compare::{Measured, measure, report};
+use super::backend::Place;
+use super::compare::{Measured, differs, measure};
 use super::exit::Exit;
 use super::output::{self, Shown};
 use super::{backend, select};
@@ -33,16 +34,16 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     args.output.format()?;
-    let runner = args.backend.runner()?;
+    let place = args.backend.place()?;
     // A real backend is librdkafka: it can't be another client.
-    let clients = if runner.is_deterministic() { &CLIENTS[..] } else { &CLIENTS[1..] };
+    let clients = if matches!(place, Place::Simulation) { &CLIENTS[..] } else { &CLIENTS[1..] };
     // Warnings about the scenario are for whoever wrote it.
     let select = args.select.clone().or(clients, &SCHEDULERS);
     let selected = [select.select(Path::new(SCENARIO), Shown { quiet: true })?];
-    let Measured::Done { scenarios, complete } = measure(&selected, &*runner, false)? else {
-        unreachable!("nothing was done twice")
+    let report = match measure(&selected, &place, &args.backend, false)? {
+        Measured::Done(report) => report,
+        Measured::Differs(what) => return Ok(differs(&what)),
     };
-    let report = report((scenarios, complete), &selected, &*runner, &args.backend);
     let next = [
         "fairdrain run documented-backlog --client librdkafka --scheduler single    (what each topic waits for)",
         "fairdrain compare documented-backlog --client librdkafka --permute-names 20    (the luck of a name)",

@@ -4,6 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use fairdrain::broker::BrokerError;
+#[cfg(feature = "kafka")]
+use fairdrain::broker::kafka;
 use fairdrain::compare::RunError;
 use fairdrain::report::file::FileError;
 use fairdrain::report::{Ends, Report};
@@ -88,27 +90,38 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if error.is::<Usage>() || error.is::<LoadError>() || error.is::<ScenarioErrors>() {
         return Some(Exit::Usage);
     }
-    if let Some(RunError::Unsupported(_)) = error.downcast_ref() {
+    if let Some(RunError::Incapable(_)) = error.downcast_ref() {
         return Some(Exit::Usage);
     }
     if let Some(error) = error.downcast_ref::<FileError>() {
         return Some(if error.is_usage() { Exit::Usage } else { Exit::Internal });
     }
+    #[cfg(feature = "kafka")]
+    match error.downcast_ref::<kafka::Error>() {
+        Some(kafka::Error::Unsupported { .. } | kafka::Error::Property { .. }) => return Some(Exit::Usage),
+        Some(kafka::Error::Broker(error)) => return Some(backend(error)),
+        Some(kafka::Error::Interrupted) => return Some(Exit::Interrupted),
+        None => {}
+    }
     // The backend's reason may be wrapped (transparently) in a `RunError`.
-    let backend = error.downcast_ref::<BrokerError>().or(match error.downcast_ref::<RunError>() {
-        Some(RunError::Backend(backend)) => Some(backend),
+    let reason = error.downcast_ref::<BrokerError>().or(match error.downcast_ref::<RunError>() {
+        Some(RunError::Backend(reason)) => Some(reason),
         _ => None,
     });
-    if let Some(error) = backend {
-        return Some(match error {
-            BrokerError::Unreachable { .. } => Exit::Unreachable,
-            BrokerError::Refused(_) => Exit::Usage,
-            BrokerError::Stuck => Exit::Internal,
-        });
+    if let Some(reason) = reason {
+        return Some(backend(reason));
     }
     // Whoever read our output has seen enough (`| head`): that is no error of anybody's.
     let io = error.downcast_ref::<io::Error>()?;
     (io.kind() == io::ErrorKind::BrokenPipe).then_some(Exit::Fine)
+}
+
+fn backend(error: &BrokerError) -> Exit {
+    match error {
+        BrokerError::Unreachable { .. } => Exit::Unreachable,
+        BrokerError::Refused(_) => Exit::Usage,
+        BrokerError::Stuck => Exit::Internal,
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +140,6 @@ mod tests {
         assert_eq!(code(Usage("x".into()).into()), Exit::Usage);
         assert_eq!(code(unreachable().into()), Exit::Unreachable);
         assert_eq!(code(RunError::Backend(unreachable()).into()), Exit::Unreachable);
-        assert_eq!(code(RunError::Unsupported("x".into()).into()), Exit::Usage);
         assert_eq!(code(BrokerError::Stuck.into()), Exit::Internal);
         assert_eq!(code(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Fine);
         assert_eq!(code(io::Error::from(io::ErrorKind::StorageFull).into()), Exit::Internal);

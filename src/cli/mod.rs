@@ -12,6 +12,8 @@ mod demo;
 mod doctor;
 mod exit;
 mod interrupt;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod output;
 mod rerun;
 mod run;

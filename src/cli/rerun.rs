@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell_and_secrets_are_not_repeated() {
-        let args = ["run", "my file.toml", "-X", "sasl.password=tell$no'one", "-Xssl.key.password=x", "-X", "group.id=a b"];
+        let args =
+            ["run", "my file.toml", "-X", "sasl.password=tell$no'one", "-Xssl.key.password=x", "-X", "group.id=a b"];
         let line = rerun(&args, Some(1));
         assert!(!line.contains("tell") && !line.contains("=x"), "{line}");
         let words = shlex::split(&line).unwrap();

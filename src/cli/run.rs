@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::compare::{Measured, measure, report};
+use super::compare::{Measured, differs, measure};
 use super::exit::Exit;
-use super::output::{self, Shown, note};
+use super::output::{self, Shown};
 use super::{backend, select};
 
 /// Arguments of `run`.
@@ -37,15 +37,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     args.output.format()?;
     let selected = [args.select.select_one(&args.scenario, shown)?];
-    let runner = args.backend.runner()?;
-    match measure(&selected, &*runner, args.check_determinism)? {
-        Measured::Differs(what) => {
-            note(&format!("error: nondeterminism: {what}"));
-            Ok(Exit::Nondeterminism)
-        }
-        Measured::Done { scenarios, complete } => {
-            let report = report((scenarios, complete), &selected, &*runner, &args.backend);
-            args.output.emit(&report, Vec::new(), shown)
-        }
+    let place = args.backend.place()?;
+    match measure(&selected, &place, &args.backend, args.check_determinism)? {
+        Measured::Done(report) => args.output.emit(&report, Vec::new(), shown),
+        Measured::Differs(what) => Ok(differs(&what)),
     }
 }

@@ -69,10 +69,8 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
 
 fn list() -> anyhow::Result<Exit> {
     let longest = bundled().iter().map(|b| b.name.len()).max().unwrap_or(0);
-    let lines: String = bundled()
-        .iter()
-        .map(|b| format!("{:<longest$}  {}\n", b.name, b.parsed().scenario.description))
-        .collect();
+    let lines: String =
+        bundled().iter().map(|b| format!("{:<longest$}  {}\n", b.name, b.parsed().scenario.description)).collect();
     print(lines.as_bytes())?;
     Ok(Exit::Fine)
 }

@@ -45,7 +45,8 @@ const RUN_COLUMNS: std::ops::Range<usize> = 8..31;
 
 pub(super) fn render(report: &Report) -> String {
     let mut out = ::csv::Writer::from_writer(Vec::new());
-    let mut write = |record: &[String]| out.write_record(record).expect("a Vec takes everything, and all records have one length");
+    let mut write =
+        |record: &[String]| out.write_record(record).expect("a Vec takes everything, and all records have one length");
     write(&HEADER.map(str::to_owned));
     for compared in report.results() {
         for row in &compared.rows {

@@ -67,7 +67,9 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), FileError> {
             let mut file = fs::OpenOptions::new().write(true).open(path).map_err(|error| io_error(path, error))?;
             file.write_all(content).and_then(|()| file.flush()).map_err(|error| io_error(path, error))
         }
-        Target::File { path: target, folder } => replace(&target, &folder, content).map_err(|error| io_error(path, error)),
+        Target::File { path: target, folder } => {
+            replace(&target, &folder, content).map_err(|error| io_error(path, error))
+        }
     }
 }
 

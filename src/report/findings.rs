@@ -10,16 +10,19 @@ use super::view::{by_client, client_label};
 /// Up to this factor two results count as equally good: below it, other things decide.
 const AS_GOOD: f64 = 1.1;
 
-/// What the abbreviations in the tables mean.
+/// What the abbreviations in the tables mean, and what the backend's numbers are worth.
 #[must_use]
-pub fn legend(report: &Report) -> &'static str {
-    if report.deterministic.is_some() {
-        "TTCI is the time to complete input: until a key (a station) has had a record of every required topic processed; p50, p95 \
-         over the keys. Bound: what no scheduler can beat. Time 0 is the scheduler's first action."
-    } else {
-        "TTCI is the time to complete input: until a key (a station) has had a record of every required topic processed; p50, p95 \
-         over the keys. Bound: what no scheduler can beat. Time 0 is the scheduler's first action. n/a: can't be observed here."
+pub fn legend(report: &Report) -> String {
+    let mut legend = "TTCI is the time to complete input: until a key (a station) has had a record of every required topic processed; \
+                      p50, p95 over the keys. Bound: what no scheduler can beat. Time 0 is the scheduler's first action."
+        .to_owned();
+    if report.deterministic.is_none() {
+        legend += " n/a: can't be observed on a real client.";
     }
+    if report.environment.backend == "mock" {
+        legend += " The mock cluster is right about what a client does and wrong about how long it takes: don't go by its times.";
+    }
+    legend
 }
 
 /// All findings of a comparison, in reading order.
@@ -90,8 +93,11 @@ fn verdict(compared: &Compared, client: &str, rows: &[&Row]) -> Option<String> {
     let times = single.median.ttci_p95_us.zip(best.median.ttci_p95_us).and_then(|(s, b)| s.ratio_to(b));
     let times = times.map_or_else(String::new, |r| format!(", {} times as long", ratio(r)));
     let costs = costs(best, single);
-    let costs =
-        if costs.is_empty() { "It costs nothing that shows here.".to_owned() } else { format!("It costs {}.", costs.join(", ")) };
+    let costs = if costs.is_empty() {
+        "It costs nothing that shows here.".to_owned()
+    } else {
+        format!("It costs {}.", costs.join(", "))
+    };
     Some(format!(
         "{client}: {name} completes inputs soonest: {}; under single {}{times}. {costs}",
         shown(best),
@@ -112,9 +118,8 @@ fn shown(row: &Row) -> String {
 /// By TTCI p95, then its worst, then the drain; equally good ones stay in the order in which they were asked for.
 fn better(a: &Row, b: &Row) -> Ordering {
     let never_last = |t: Option<Micros>| (t.is_none(), t);
-    let key = |r: &Row| {
-        (never_last(r.median.ttci_p95_us), never_last(r.worst().ttci_p95_us), never_last(r.median.drain_us))
-    };
+    let key =
+        |r: &Row| (never_last(r.median.ttci_p95_us), never_last(r.worst().ttci_p95_us), never_last(r.median.drain_us));
     key(a).cmp(&key(b))
 }
 
@@ -150,7 +155,11 @@ fn costs(best: &Row, single: &Row) -> Vec<String> {
         costs.push(format!("{} buffered at most instead of {}", bytes(mine), bytes(theirs)));
     }
     if b.in_hand_bytes_peak as f64 > s.in_hand_bytes_peak as f64 * AS_GOOD {
-        costs.push(format!("{} in hand at most instead of {}", bytes(b.in_hand_bytes_peak), bytes(s.in_hand_bytes_peak)));
+        costs.push(format!(
+            "{} in hand at most instead of {}",
+            bytes(b.in_hand_bytes_peak),
+            bytes(s.in_hand_bytes_peak)
+        ));
     }
     costs
 }
@@ -158,14 +167,16 @@ fn costs(best: &Row, single: &Row) -> Vec<String> {
 /// Whether the topics' names decide anything, if names were permuted.
 fn luck(client: &str, rows: &[&Row]) -> Option<String> {
     let spreads: Vec<_> = rows.iter().filter_map(|r| r.names.as_ref().map(|n| (*r, n))).collect();
-    let (row, names) = spreads
-        .iter()
-        .max_by(|(_, a), (_, b)| {
-            let width = |n: &super::NameSpread| n.worst.ttci_p95_us.zip(n.best.ttci_p95_us).and_then(|(w, b)| w.ratio_to(b));
-            width(a).unwrap_or(f64::INFINITY).total_cmp(&width(b).unwrap_or(f64::INFINITY))
-        })?;
+    let (row, names) = spreads.iter().max_by(|(_, a), (_, b)| {
+        let width =
+            |n: &super::NameSpread| n.worst.ttci_p95_us.zip(n.best.ttci_p95_us).and_then(|(w, b)| w.ratio_to(b));
+        width(a).unwrap_or(f64::INFINITY).total_cmp(&width(b).unwrap_or(f64::INFINITY))
+    })?;
     let (Some(best), Some(worst)) = (names.best.ttci_p95_us, names.worst.ttci_p95_us) else {
-        return Some(format!("{client}: under {} the topics' names decide whether inputs complete at all.", row.scheduler));
+        return Some(format!(
+            "{client}: under {} the topics' names decide whether inputs complete at all.",
+            row.scheduler
+        ));
     };
     let factor = worst.ratio_to(best).unwrap_or(1.0);
     Some(if factor <= AS_GOOD {

@@ -47,7 +47,9 @@ pub(super) fn render(report: &Report) -> String {
 
 fn write(out: &mut String, grid: &Grid) {
     *out += &format!("**{}**\n\n", escaped(&grid.caption));
-    let line = |cells: &[String]| format!("| {} |\n", cells.iter().map(|c| escaped(c.trim_end())).collect::<Vec<_>>().join(" | "));
+    let line = |cells: &[String]| {
+        format!("| {} |\n", cells.iter().map(|c| escaped(c.trim_end())).collect::<Vec<_>>().join(" | "))
+    };
     *out += &line(&grid.header);
     *out += &format!("|---{}|\n", "|---:".repeat(grid.header.len() - 1));
     for row in &grid.rows {

@@ -123,9 +123,34 @@ pub struct Row {
     pub names: Option<NameSpread>,
     /// The runs' fingerprints, folded; null on a real backend.
     pub fingerprint: Option<String>,
+    /// What became of every single record, on a real backend.
+    pub verification: Option<Verification>,
+}
+
+/// Whether every record arrived exactly once, in order per partition, as it was loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// It did.
+    pub exact: bool,
+    /// Records delivered, repetitions included.
+    pub delivered_records: u64,
+    /// Delivered again.
+    pub duplicate_records: u64,
+    /// Left out, though a later one of the partition was delivered.
+    pub skipped_records: u64,
+    /// Never delivered.
+    pub undelivered_records: u64,
+    /// Not as loaded.
+    pub wrong_records: u64,
 }
 
 impl Row {
+    /// Whether it ran on a real backend.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        self.fingerprint.is_none()
+    }
+
     /// Worst over the seeds, or the one value there is.
     #[must_use]
     pub fn worst(&self) -> &Measures {

@@ -10,7 +10,9 @@ pub const REDACTED: &str = "[redacted]";
 #[must_use]
 pub fn is_secret(property: &str) -> bool {
     let property = property.trim().to_ascii_lowercase().replace(['_', '-'], ".");
-    property.split('.').any(|part| matches!(part, "password" | "passwd" | "secret" | "token" | "credential" | "credentials"))
+    property
+        .split('.')
+        .any(|part| matches!(part, "password" | "passwd" | "secret" | "token" | "credential" | "credentials"))
         || property.contains("jaas")
         || property.starts_with("ssl.key.")
         || property == "ssl.key"

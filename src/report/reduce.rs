@@ -183,15 +183,10 @@ impl WorstRun {
     #[must_use]
     pub fn among(runs: &[(u64, RunMetrics)], names: &[String]) -> Self {
         let badness = |run: &RunMetrics| {
-            (
-                matches!(run.end, End::Failed(_)),
-                run.ttci.max.is_none(),
-                run.ttci.max,
-                run.drain.is_none(),
-                run.drain,
-            )
+            (matches!(run.end, End::Failed(_)), run.ttci.max.is_none(), run.ttci.max, run.drain.is_none(), run.drain)
         };
-        let (seed, run) = runs.iter().rev().max_by_key(|(_, run)| badness(run)).expect("the caller has at least one run");
+        let (seed, run) =
+            runs.iter().rev().max_by_key(|(_, run)| badness(run)).expect("the caller has at least one run");
         Self {
             seed: *seed,
             starved: run

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::model::{Compared, Row};
+use super::model::{Compared, Row, Verification};
 use super::units::{counted, grouped};
 use super::view::client_label;
 
@@ -36,6 +36,13 @@ pub enum Remark {
         /// How many, at worst.
         records: u64,
     },
+    /// Records were lost, repeated, out of order or changed.
+    NotExact {
+        /// Client and scheduler.
+        row: String,
+        /// What became of them.
+        verification: Verification,
+    },
     /// Every poll may take the whole backlog.
     BacklogTooShort {
         /// All of it.
@@ -68,6 +75,14 @@ impl fmt::Display for Remark {
             Self::Duplicates { row, records } => {
                 write!(f, "{row}: {} delivered more than once.", counted(*records, "record was", "records were"))
             }
+            Self::NotExact { row, verification: v } => write!(
+                f,
+                "{row}: NOT every record arrived exactly once and in order: {} never, {} again, {} skipped, {} not as loaded.",
+                grouped(v.undelivered_records),
+                grouped(v.duplicate_records),
+                grouped(v.skipped_records),
+                grouped(v.wrong_records),
+            ),
             Self::BacklogTooShort { backlog_records, cap_records } => write!(
                 f,
                 "The whole backlog ({}) fits into one poll of {}: too short to tell schedulers apart.",
@@ -88,7 +103,11 @@ impl fmt::Display for Remark {
 /// A row's name in a sentence; the cap is part of it where the scheduler ran with several.
 pub(super) fn row_label(compared: &Compared, row: &Row) -> String {
     let caps = compared.rows.iter().filter(|r| r.client == row.client && r.scheduler == row.scheduler).count();
-    if caps > 1 { format!("{} at cap {}", row.scheduler, grouped(u64::from(row.cap_records))) } else { row.scheduler.clone() }
+    if caps > 1 {
+        format!("{} at cap {}", row.scheduler, grouped(u64::from(row.cap_records)))
+    } else {
+        row.scheduler.clone()
+    }
 }
 
 /// Everything there is to say against a comparison.
@@ -114,6 +133,9 @@ pub(super) fn remarks(compared: &Compared) -> Vec<Remark> {
         }
         if row.worst().duplicate_records > 0 {
             remarks.push(Remark::Duplicates { row: name(), records: row.worst().duplicate_records });
+        }
+        if let Some(verification) = row.verification.filter(|v| !v.exact) {
+            remarks.push(Remark::NotExact { row: name(), verification });
         }
         let one_seed = Remark::OneSeed { client: client_label(&row.client) };
         if row.random && row.seeds == 1 && !remarks.contains(&one_seed) {

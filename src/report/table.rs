@@ -20,7 +20,7 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
         scenario(&mut out, compared, width);
     }
     if !report.results().is_empty() {
-        paragraph(&mut out, legend(report), "", width);
+        paragraph(&mut out, &legend(report), "", width);
         out.push('\n');
     }
     if !report.complete {
@@ -89,7 +89,8 @@ fn load(compared: &Compared) -> String {
 /// Writes a grid, in several parts below each other if its columns don't fit side by side.
 fn write(out: &mut String, grid: &Grid, width: usize) {
     paragraph(out, &grid.caption, "", width);
-    let cells = |column: usize| std::iter::once(&grid.header).chain(&grid.rows).map(move |row| row[column].chars().count());
+    let cells =
+        |column: usize| std::iter::once(&grid.header).chain(&grid.rows).map(move |row| row[column].chars().count());
     let column_width = |column: usize| cells(column).max().unwrap_or(0) + 2;
     let mut next = 1;
     while next < grid.header.len() {
@@ -99,7 +100,9 @@ fn write(out: &mut String, grid: &Grid, width: usize) {
             used += column_width(end);
             end += 1;
         }
-        let part = |row: &Vec<String>| std::iter::once(row[0].clone()).chain(row[next..end].iter().cloned()).collect::<Vec<_>>();
+        let part = |row: &Vec<String>| {
+            std::iter::once(row[0].clone()).chain(row[next..end].iter().cloned()).collect::<Vec<_>>()
+        };
         let mut table = Table::new();
         table
             .load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')))

@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn numbers_are_shown_in_groups_and_units() {
         assert_eq!([0, 999, 1_000, 15_160, 1_000_000].map(grouped), ["0", "999", "1 000", "15 160", "1 000 000"]);
-        assert_eq!([0, 1023, 1024, 1 << 20, 100 << 20].map(bytes), ["0 B", "1023 B", "1.00 KiB", "1.00 MiB", "100 MiB"]);
+        assert_eq!(
+            [0, 1023, 1024, 1 << 20, 100 << 20].map(bytes),
+            ["0 B", "1023 B", "1.00 KiB", "1.00 MiB", "100 MiB"]
+        );
         assert_eq!([1.0, 9.99, 229.4, 1234.5].map(ratio), ["1.00", "9.99", "229", "1 235"]);
     }
 }

@@ -62,7 +62,8 @@ pub(super) fn first_poll(compared: &Compared) -> Option<Grid> {
             1 => String::new(),
             n => format!(" (so with {} of {} seeds; there are {n} kinds)", first.seeds, row.seeds),
         };
-        let last = |m: &Measures| m.topics.iter().map(|t| t.first_poll).collect::<Option<Vec<u64>>>()?.into_iter().max();
+        let last =
+            |m: &Measures| m.topics.iter().map(|t| t.first_poll).collect::<Option<Vec<u64>>>()?.into_iter().max();
         let shown = match (last(&row.median), last(row.worst())) {
             (Some(a), Some(b)) if a == b => format!("every topic has shown by poll {a}"),
             (Some(a), Some(b)) => format!("every topic has shown by poll {a}, at worst by poll {b}"),
@@ -126,6 +127,16 @@ pub(super) fn client(compared: &Compared, client: &str, rows: &[&Row], topics_sh
     if rows.iter().any(|r| r.worst().duplicate_records > 0) {
         add("duplicates", &|m| grouped(m.duplicate_records));
     }
+    if rows.iter().any(|r| r.verification.is_some()) {
+        lines.push(line("once, in order", rows, |r| match &r.verification {
+            None => "n/a".into(),
+            Some(v) if v.exact => "all records".into(),
+            Some(_) => "NO".into(),
+        }));
+    }
+    let mut add = |label: &str, metric: &dyn Fn(&Measures) -> String| {
+        lines.push(line(label, rows, |r| pair(metric(&r.median), metric(r.worst()))));
+    };
     for i in topics_worth_showing(compared, rows, topics_shown) {
         let name = shortened(&compared.topics[i].topic);
         add(&format!("{name}: first record"), &|m| time(m.topics[i].first_record_us));
@@ -206,6 +217,9 @@ fn topics_worth_showing(compared: &Compared, rows: &[&Row], at_most: usize) -> V
 
 fn seeds(rows: &[&Row]) -> String {
     let Some(n) = rows.iter().map(|r| r.seeds).max() else { return String::new() };
+    if rows.iter().any(|r| r.is_measured()) {
+        return if n == 1 { "measured, one run each".into() } else { format!("measured, median / worst of {n} runs") };
+    }
     match (rows.iter().any(|r| r.random), n) {
         (true, 1) => "one seed only, of a client that depends on it".into(),
         (true, n) if rows.iter().all(|r| r.seeds_agree) => format!("the same with each of {n} seeds"),
@@ -223,7 +237,8 @@ fn pair(median: String, worst: String) -> String {
     if median == worst {
         return median;
     }
-    let unit = |s: &str| s.rsplit_once(' ').map(|(_, unit)| unit.to_owned()).filter(|u| u.chars().all(char::is_alphabetic));
+    let unit =
+        |s: &str| s.rsplit_once(' ').map(|(_, unit)| unit.to_owned()).filter(|u| u.chars().all(char::is_alphabetic));
     match (unit(&median), unit(&worst)) {
         (Some(mine), Some(theirs)) if mine == theirs => {
             format!("{} / {worst}", &median[..median.len() - mine.len() - 1])

@@ -9,29 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
-use crate::broker::BrokerError;
 use crate::metrics::RunMetrics;
-use crate::policy::{Incapable, Name};
+use crate::policy::Name;
 use crate::report::{
     Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, Verification, WorstRun, digest,
 };
+use crate::run::{RunError, RunSpec};
 use crate::scenario::{Client, Scenario, Start};
 
 /// Seeds a random client runs with, unless told otherwise: odd, so that the median is a value that occurred.
 pub const SEEDS_DEFAULT: u32 = 25;
-
-/// One run of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunSpec {
-    /// The client.
-    pub client: Client,
-    /// The scheduler.
-    pub scheduler: Name,
-    /// Most records of one poll.
-    pub cap: u32,
-    /// Seed of everything drawn at random.
-    pub seed: u64,
-}
 
 /// What to compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,18 +35,7 @@ pub struct Plan {
     pub permute_names: u32,
 }
 
-/// Why a comparison has no result.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The client can't do the scheduler.
-    #[error(transparent)]
-    Incapable(#[from] Incapable),
-    /// The backend is gone.
-    #[error(transparent)]
-    Backend(#[from] BrokerError),
-}
-
-/// Somebody who can do a run, from beginning to end, as a pure function of scenario and spec: `run::simulate`, or a canned one in
+/// Somebody who can do a run, from beginning to end, as a pure function of scenario and spec: [`simulate`](crate::run::simulate), or a canned one in
 /// tests. A run that reached a limit or failed half-way is a result, not an error.
 pub type Runner<'a> = &'a (dyn Fn(&Scenario, &RunSpec) -> Result<RunMetrics, RunError> + Sync);
 

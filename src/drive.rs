@@ -48,23 +48,28 @@ pub fn drive<P: Policy, B: Broker, O: Observer>(
             observer.on_action(now, &action);
             broker.submit(action)?;
         }
-        let input;
-        (now, input) = broker.next()?;
-        for signal in broker.signals().drain(..) {
-            observer.on_signal(&signal);
-        }
-        observer.on_input(now, &input);
-        match input {
-            Input::Closed => return Ok(Driven::Closed(now)),
-            Input::Crashed => return Ok(Driven::Crashed(now)),
-            input => session.handle(now, input),
-        }
-        if let Some(demand) = observer.demand() {
-            session.handle(now, Input::Demand(demand));
-        }
-        if !stopping && observer.is_done(now) {
-            stopping = true;
-            session.handle(now, Input::Stop);
+        loop {
+            let input;
+            (now, input) = broker.next()?;
+            for signal in broker.signals().drain(..) {
+                observer.on_signal(&signal);
+            }
+            observer.on_input(now, &input);
+            match input {
+                Input::Closed => return Ok(Driven::Closed(now)),
+                Input::Crashed => return Ok(Driven::Crashed(now)),
+                input => session.handle(now, input),
+            }
+            if let Some(demand) = observer.demand() {
+                session.handle(now, Input::Demand(demand));
+            }
+            if !stopping && observer.is_done(now) {
+                stopping = true;
+                session.handle(now, Input::Stop);
+            }
+            if !broker.has_input() {
+                break;
+            }
         }
     }
 }

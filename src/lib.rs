@@ -3,6 +3,7 @@
 pub use fairdrain_sim::{BatchId, ConsumerId, Duration, Fill, Keys, LocalCause, PartitionId, Run, Time, TopicId};
 pub use topic_set::TopicSet;
 
+pub mod assemble;
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod compare;
@@ -10,8 +11,10 @@ pub mod drive;
 pub mod metrics;
 pub mod policy;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod session;
-#[cfg(feature = "cli")]
-pub mod shim;
 mod topic_set;
+
+pub mod trace;
+pub mod tuning;

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use fairdrain::Duration;
 use fairdrain::broker::BrokerError;
-use fairdrain::compare::{Plan, RunError, RunSpec, SEEDS_DEFAULT, compare};
+use fairdrain::compare::{Plan, SEEDS_DEFAULT, compare};
 use fairdrain::metrics::{End, LowerBound, RunMetrics, TopicMetrics, Ttci};
 use fairdrain::policy::Name;
 use fairdrain::report::Compared;
+use fairdrain::run::{RunError, RunSpec};
 use fairdrain::scenario::{Client, Scenario};
 
 /// A run that takes as many milliseconds as the length of the first topic's name, plus the cap, plus (aiokafka) the seed modulo 10.

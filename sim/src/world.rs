@@ -142,6 +142,16 @@ impl World {
         self.core.process(batch);
     }
 
+    /// Throws away what a delivered batch has of these partitions.
+    pub fn discard(&mut self, batch: BatchId, partitions: &[PartitionId]) {
+        let delivered = &mut self.core.delivered;
+        let place = delivered.iter().position(|(b, _)| *b == batch).expect("only a delivered batch is discarded from");
+        delivered[place].1.retain(|run| !partitions.contains(&run.partition));
+        if delivered[place].1.is_empty() {
+            delivered.remove(place);
+        }
+    }
+
     /// Commits positions, synchronously. Answered by [`Output::Committed`].
     pub fn commit(&mut self, consumer: ConsumerId, offsets: &[(PartitionId, i64)]) {
         for (partition, offset) in offsets {
@@ -166,6 +176,12 @@ impl World {
     }
 
     // ---- time ------------------------------------------------------------------------------------------------------------------
+
+    /// Whether there is something to tell now, without letting time pass.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.core.outputs.is_empty()
+    }
 
     /// Lets time pass until there is something to tell; `None` if nothing will ever happen again.
     #[expect(clippy::should_implement_trait, reason = "an iterator would promise an end")]

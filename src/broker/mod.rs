@@ -164,8 +164,8 @@ pub enum BrokerError {
 
 /// The other side of a session.
 ///
-/// Contract: `submit` every action first, then call `next` once, hand its input to the session, and begin again. `next` blocks (or
-/// advances virtual time) until there is an input. Times never decrease.
+/// Contract: `submit` every action first, then call `next`, hand its input to the session, and begin again; as long as `has_input`
+/// says so, call `next` again before that. `next` blocks (or advances virtual time) until there is an input. Times never decrease.
 pub trait Broker {
     /// Takes an action on. Never blocks.
     ///
@@ -178,6 +178,10 @@ pub trait Broker {
     /// # Errors
     /// [`BrokerError`] as above, and [`BrokerError::Stuck`] if nothing ever will.
     fn next(&mut self) -> Result<(Time, Input), BrokerError>;
+
+    /// Whether another input is there already: `next` would return it without waiting. What is there together is handed to the
+    /// session together, before it acts: a scheduler should not decide on the first of five topics that one answer has brought.
+    fn has_input(&self) -> bool;
 
     /// What observers may know of the time up to the last input, oldest first. The caller drains it.
     fn signals(&mut self) -> &mut Vec<Signal>;

@@ -126,7 +126,7 @@ pub(crate) enum Runs {
 }
 
 fn simulate(selected: &[Selected], stop: &AtomicBool, twice: bool) -> anyhow::Result<Runs> {
-    let runner = &fairdrain::shim::simulate;
+    let runner = &fairdrain::run::simulate;
     let mut scenarios = Vec::new();
     let mut complete = true;
     for one in selected {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use fairdrain::broker::BrokerError;
 #[cfg(feature = "kafka")]
 use fairdrain::broker::kafka;
-use fairdrain::compare::RunError;
+use fairdrain::run::RunError;
 use fairdrain::report::file::FileError;
 use fairdrain::report::{Ends, Report};
 use fairdrain::scenario::{LoadError, ScenarioErrors};

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fairdrain::broker::kafka::{self, Drained, Options, Outcome, Request, Target};
-use fairdrain::compare::{RowRuns, RunSpec, cap_of, summarize};
+use fairdrain::compare::{RowRuns, cap_of, summarize};
 use fairdrain::metrics::{End, Fold};
 use fairdrain::report::{Environment, Verification};
-use fairdrain::run::{layout, settings};
+use fairdrain::run::{RunSpec, layout, settings};
 use fairdrain::scenario::Scenario;
 
 use super::compare::Runs;

@@ -1,6 +1,56 @@
 //! What a run was like: the definitions, and the observer that folds them while the run goes on.
+//!
+//! Time zero is the scheduler's first action. A record is *delivered* when a poll (or take) returns it, *processed* when the
+//! application is done with it. A topic's *lag* is what has been in its log since time zero or arrived since, and has not been
+//! delivered; records delivered again don't change it. The run *ends* with the input at which [`Fold`] says that it is done; what
+//! happens while the session closes is not measured.
+//!
+//! | metric | definition |
+//! |---|---|
+//! | time to first record (topic) | zero to first delivery |
+//! | completion (topic) | zero to the processing of its last backlog record |
+//! | drain time | the largest completion |
+//! | time to complete input, TTCI | per key (station): zero to the moment at which every required topic has had a record of that key processed; reported as first, p50, p95, max over keys, and as *never* where it does not happen within the run. The keys are those of any required topic |
+//! | longest service gap (topic) | longest interval with lag and nothing delivered; a gap that the end of the run cuts short counts as far as it went |
+//! | wait (topic) | all time with lag |
+//! | starvation verdict | a topic with lag that waits longer than the bound in one gap while others are served ([`starvation_bound`]) |
+//! | Jain index | over topics with a backlog or arrivals, of service received (records delivered, once each, since time zero) divided by the max-min fair share of the total service so far, limited by each topic's demand (backlog and arrivals so far); evaluated at each poll that delivers, holds until the next; mean over the time after the first delivery in which at least two topics have lag, else n/a |
+//! | blame | each nanosecond of a topic's wait attributed to one [`Cause`], by precedence: sums exactly to the wait. What a real run can't observe is `None`, never zero |
+//! | buffered | fetched, and not delivered or thrown away: records, value bytes, peak |
+//! | in hand | value bytes of batches delivered and not yet processed to their end, peak |
+//! | work | polls, empty polls (a failed one is an empty one), fetches, bytes fetched, bytes fetched again |
+//! | lower bound | per key: the work of the prefixes that must be processed before its last required record (sum over topics by workers, at least the largest); TTCI bounds are these, sorted; drain: total work by workers ([`LowerBound::of`]) |
+//!
+//! Order statistics are exact: the p-quantile of n keys is element ⌈p n⌉ of their sorted times, counted from 1.
+//!
+//! # Causes
+//! The backend knows why a topic's records do not come: the local causes, from fetch in flight to idle. What lies in the scheduler or
+//! the application comes first, and is seen from outside:
+//! - **processing Y**: all workers (or the thread that client and application share) are busy, the longest-running with records of Y.
+//!   It holds for every topic, Y included.
+//! - **barrier**: under a scheduler that works in rounds ([`Layout::rounds`]), a poll is outstanding, and it is another consumer's
+//!   than the topic's own: its own consumer has polled, or waits for its turn.
+//! - **backpressure**: batches are in hand, and together with the polls outstanding they use up the session's credit
+//!   ([`Layout::credit`]), and the topic's consumer is not polling.
+//!
+//! A wait for a commit is none of these: it is booked under the local cause, most likely idle.
+//!
+//! Memory is O(topics² + keys × required topics), and does not depend on the number of polls or records.
+
+pub use fold::{Fold, Layout};
+pub use starvation::{fair_guarantee, starvation_bound};
 
 use crate::Duration;
+
+pub(crate) mod backlog;
+mod blame;
+mod bound;
+mod fold;
+mod gaps;
+mod jain;
+mod starvation;
+#[cfg(test)]
+mod tests;
 
 /// Everything measured in one run. Times count from time zero, the scheduler's first action.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,6 +182,20 @@ pub struct Ttci {
     pub keys: u32,
     /// Keys whose input was never complete.
     pub never: u32,
+}
+
+impl Ttci {
+    /// Order statistics of the times at which keys were complete, of `keys` keys in all. Sorts the times.
+    pub(crate) fn of(times: &mut [Duration], keys: u32) -> Self {
+        times.sort_unstable();
+        // Element ceil(p n), counted from 1, in whole numbers.
+        let quantile = |percent: u64| {
+            let place = (percent * u64::from(keys)).div_ceil(100).checked_sub(1)?;
+            times.get(usize::try_from(place).ok()?).copied()
+        };
+        let never = keys - times.len() as u32;
+        Self { first: times.first().copied(), p50: quantile(50), p95: quantile(95), max: quantile(100), keys, never }
+    }
 }
 
 /// What no scheduler can beat: the work that has to be done first.

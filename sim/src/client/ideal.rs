@@ -60,8 +60,9 @@ impl Ideal {
         self.started = true;
         for i in 0..self.positions.len() as u32 {
             self.positions[i as usize] = core.committed[(self.base + i) as usize].unwrap_or(0);
-            self.appended(core, self.base + i);
+            self.note(core, self.base + i);
         }
+        self.serve_waiting(core);
         for topic in core.plan.consumers[self.consumer as usize].topics.clone() {
             core.update_cause(TopicId(topic), |core, slot| self.cause(core, slot));
         }
@@ -69,6 +70,11 @@ impl Ideal {
 
     /// A partition may have records.
     pub(crate) fn appended(&mut self, core: &mut Core, slot: u32) {
+        self.note(core, slot);
+        self.serve_waiting(core);
+    }
+
+    fn note(&mut self, core: &mut Core, slot: u32) {
         let i = slot - self.base;
         let nothing_new = core.logs[slot as usize].end() == self.positions[i as usize];
         if !self.started || nothing_new || self.is_ready[i as usize] || core.is_out(slot) {
@@ -79,7 +85,12 @@ impl Ideal {
         if self.takes {
             core.outputs.push_back(Output::Ready(core.plan.slots[slot as usize].id.topic));
         }
-        if let Some(Waiting { cap, fill }) = self.waiting {
+    }
+
+    fn serve_waiting(&mut self, core: &mut Core) {
+        if let Some(Waiting { cap, fill }) = self.waiting
+            && !self.ready.is_empty()
+        {
             self.collect(core, cap, fill, None);
         }
     }

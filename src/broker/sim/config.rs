@@ -1,0 +1,146 @@
+//! From a scenario to a world.
+
+use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
+use fairdrain_sim::config as sim;
+use fairdrain_sim::event::Ties;
+use fairdrain_sim::log::{self, Log};
+use fairdrain_sim::seed;
+
+use crate::policy::Name;
+use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
+use crate::tuning::SplitQueues;
+use crate::{Duration, PartitionId, TopicId};
+
+/// The world of a scenario, for a scheduler's consumers.
+#[must_use]
+pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u32, seed: u64) -> sim::WorldConfig {
+    let topics: Vec<sim::TopicConfig> =
+        scenario.topics.iter().enumerate().map(|(i, t)| topic_config(scenario, i, t, seed)).collect();
+    let start = match scenario.consumer.start {
+        Start::Assign => sim::Start::Assign,
+        Start::Group => sim::Start::Group,
+    };
+    let settings = client_settings(&scenario.consumer, client, scheduler.takes().then_some(cap));
+    let count = topics.len() as u32;
+    let consumer = |topics| sim::ConsumerConfig { topics, client: settings.clone(), takes: scheduler.takes(), start };
+    let consumers = match scheduler {
+        Name::Single | Name::Fair | Name::CompleteFirst => vec![consumer(0..count)],
+        Name::MultiGather | Name::MultiSequential | Name::Multi => (0..count).map(|t| consumer(t..t + 1)).collect(),
+    };
+    sim::WorldConfig {
+        seed,
+        ties: Ties::Fifo,
+        topics,
+        consumers,
+        network: sim::Network {
+            latency: scenario.network.latency,
+            jitter: scenario.network.jitter,
+            bandwidth: scenario.network.bandwidth,
+        },
+        brokers: sim::Brokers {
+            count: scenario.brokers.count,
+            service: scenario.brokers.service,
+            fetch_max_bytes: scenario.brokers.fetch_max_bytes,
+        },
+        application: sim::Application {
+            workers: scenario.application.workers,
+            per_batch: scenario.application.per_batch,
+            blocking: scenario.application.blocking,
+        },
+        faults: scenario
+            .faults
+            .iter()
+            .map(|fault| sim::Fault {
+                from: fault.from,
+                until: fault.until,
+                kind: match fault.kind {
+                    FaultKind::BrokerDown(broker) => sim::FaultKind::BrokerDown(broker),
+                    FaultKind::TopicFails(topic) => sim::FaultKind::TopicFails(topic),
+                    FaultKind::Crash => sim::FaultKind::Crash,
+                    FaultKind::LatencySpike(extra) => sim::FaultKind::LatencySpike(extra),
+                },
+            })
+            .collect(),
+    }
+}
+
+fn topic_config(scenario: &Scenario, place: usize, topic: &Topic, seed: u64) -> sim::TopicConfig {
+    let batches = topic.backlog.div_ceil(u64::from(topic.batch_records));
+    let log = |partition: u32| {
+        let id = PartitionId { topic: TopicId(place as u32), partition };
+        let entity = u64::from(id.topic.0) << 32 | u64::from(partition);
+        let sizes = match &topic.value_bytes {
+            Sizes::Fixed(bytes) => log::Sizes::Fixed(*bytes),
+            Sizes::Uniform(low, high) => log::Sizes::Uniform(*low, *high),
+            Sizes::Table(rows) => log::Sizes::Table(rows.clone()),
+        };
+        Log::new(
+            seed::mix(seed ^ entity),
+            partition_backlog(topic, partition),
+            topic.batch_records,
+            sizes,
+            topic.key_bytes,
+            topic.compression_millis,
+            topic.arrival.map_or(1, |a| a.batch_records),
+        )
+    };
+    sim::TopicConfig {
+        name: topic.name.clone(),
+        logs: (0..topic.partitions).map(log).collect(),
+        leader: topic.leader,
+        per_record: topic.processing_per_record.unwrap_or(scenario.application.per_record),
+        arrival: topic.arrival.map(|Arrival { records_per_kilosecond, batch_records, until }| sim::Arrival {
+            every: Duration::from_nanos(
+                (u128::from(batch_records) * 1_000_000_000_000 / u128::from(records_per_kilosecond)) as u64,
+            ),
+            until,
+            first_partition: (batches % u64::from(topic.partitions)) as u32,
+        }),
+    }
+}
+
+/// Backlog records in a partition: batch k of the topic is in partition k mod partitions.
+fn partition_backlog(topic: &Topic, partition: u32) -> u64 {
+    let (size, partitions) = (u64::from(topic.batch_records), u64::from(topic.partitions));
+    let (full, rest) = (topic.backlog / size, topic.backlog % size);
+    let own = full / partitions + u64::from(full % partitions > u64::from(partition));
+    own * size + if full % partitions == u64::from(partition) { rest } else { 0 }
+}
+
+fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> client::Settings {
+    match client {
+        Client::Aiokafka => {
+            let default = aiokafka::Settings::default();
+            client::Settings::Aiokafka(aiokafka::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.unwrap_or(default.fetch_max_bytes),
+                fetch_max_wait: consumer.fetch_max_wait.unwrap_or(default.fetch_max_wait),
+                max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
+                ..default
+            })
+        }
+        Client::Librdkafka => {
+            let mut settings = librdkafka::Settings::default();
+            if let Some(cap) = takes {
+                let tuned = SplitQueues::for_cap(cap);
+                settings.fetch_wait_max = tuned.fetch_wait_max;
+                settings.fetch_queue_backoff = tuned.fetch_queue_backoff;
+                settings.queued_min_messages = tuned.queued_min_messages;
+                settings.fetch_max_bytes = Some(tuned.fetch_max_bytes);
+            }
+            client::Settings::Librdkafka(librdkafka::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.or(settings.fetch_max_bytes),
+                fetch_wait_max: consumer.fetch_max_wait.unwrap_or(settings.fetch_wait_max),
+                fetch_message_max_bytes: consumer.max_partition_fetch_bytes,
+                queued_min_messages: consumer.queued_min_messages.unwrap_or(settings.queued_min_messages),
+                queued_max_messages_kbytes: consumer
+                    .queued_max_messages_kbytes
+                    .unwrap_or(settings.queued_max_messages_kbytes),
+                fetch_queue_backoff: consumer.fetch_queue_backoff.unwrap_or(settings.fetch_queue_backoff),
+                ..settings
+            })
+        }
+        Client::Ideal => client::Settings::Ideal(ideal::Settings::default()),
+    }
+}

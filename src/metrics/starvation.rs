@@ -1,0 +1,49 @@
+//! From when on a wait is called starvation.
+
+use crate::Duration;
+use crate::scenario::Scenario;
+
+/// A bound that nobody has set is at least this: shorter waits are ordinary for consumers (a poll timeout, a rebalance), and where
+/// processing costs nothing, three times the guarantee would be a matter of microseconds.
+const BOUND_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// What one long poll of an idle topic may hold a connection: `fair` sets its clients' `fetch.max.wait.ms` no higher.
+const LONG_POLL: Duration = Duration::from_millis(100);
+
+/// A fetch response's limit where the scenario sets none: `fetch.max.bytes` of Kafka's clients.
+const FETCH_MAX_BYTES: u64 = 50 << 20;
+
+/// Waits longer than this, while others are served, are starvation: the scenario's bound, or else three times
+/// [`fair_guarantee`] (with the cap that the schedulers other than `single` use), but at least a second.
+#[must_use]
+pub fn starvation_bound(scenario: &Scenario) -> Duration {
+    scenario.scheduler.starvation_bound.unwrap_or_else(|| {
+        let cap = scenario.scheduler.max_poll_records.unwrap_or(scenario.consumer.max_poll_records);
+        fair_guarantee(scenario, cap).times(3).max(BOUND_AT_LEAST)
+    })
+}
+
+/// The longest that a topic with lag waits under `fair`, with `cap` records a hand-over, as long as nothing fails: the sum of
+/// - the hand-overs of one full round of its deficit round robin: one if every topic gets a record of each (`cap` at least the number
+///   of topics), else ⌈topics / cap⌉; each is `cap` records of the topic that costs most, plus the cost of a batch. Workers do not
+///   divide it: the records may all be of one partition, which one worker does;
+/// - two round trips (2 × (latency + jitter) + service time each): a fetch that has just left without the topic, and its own;
+/// - one long poll of 100 ms that holds the connection meanwhile;
+/// - where bandwidth is limited, one full response: `fetch.max.bytes`, or as many `max.partition.fetch.bytes` as there are
+///   partitions, whichever is less.
+#[must_use]
+pub fn fair_guarantee(scenario: &Scenario, cap: u32) -> Duration {
+    let Scenario { topics, application, network, brokers, consumer, .. } = scenario;
+    let costs = topics.iter().map(|topic| topic.processing_per_record.unwrap_or(application.per_record));
+    let hand_over = costs.max().unwrap_or_default().times(u64::from(cap)) + application.per_batch;
+    let hand_overs = (topics.len() as u64).div_ceil(u64::from(cap.max(1)));
+    let round_trip = (network.latency + network.jitter).times(2) + brokers.service;
+    let partitions: u64 = topics.iter().map(|topic| u64::from(topic.partitions)).sum();
+    let response = consumer.fetch_max_bytes.map_or(FETCH_MAX_BYTES, u64::from);
+    let response = response.min(partitions.saturating_mul(u64::from(consumer.max_partition_fetch_bytes)));
+    let transfer = network.bandwidth.map_or(Duration::ZERO, |bytes_per_second| {
+        let nanos = u128::from(response) * 1_000_000_000 / u128::from(bytes_per_second.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    });
+    hand_over.times(hand_overs) + round_trip.times(2) + LONG_POLL + transfer
+}

@@ -155,6 +155,27 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+#[cfg(unix)]
+fn an_interrupt_gives_what_there_is_marked_as_incomplete() {
+    use std::io::Read;
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("fairdrain"))
+        .args(["compare", "documented-backlog", "--client", "aiokafka", "--seeds", "100000", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let mut json = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut json).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(report["complete"], false);
+    assert!(report["deterministic"]["scenarios"][0]["rows"][0]["seeds"].as_u64().unwrap() > 0);
+}
+
+#[test]
 fn secrets_are_in_no_output() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("client.properties");

@@ -45,18 +45,18 @@ fn starvation(compared: &Compared, client: &str, row: &Row) -> Option<String> {
     let starving = worst.starved.first()?;
     let what = if starving.for_first_record { "for its first record" } else { "for more" };
     let mut sentence = format!(
-        "{client}: {} waits {} {what} under {}, while {} of {} are handed out",
+        "{client}: {} waits {} {what} under {}, while others are served, most of all {} ({})",
         starving.topic,
         starving.waited_us,
         row_label(compared, row),
-        counted(starving.served_records, "record", "records"),
         starving.served_instead,
+        counted(starving.served_records, "record", "records"),
     );
     if let Some(causes) = worst.blame_us.as_ref().and_then(|b| b.get(&starving.topic)) {
         let largest: Vec<String> =
-            causes.iter().filter(|(_, d)| !d.0.is_zero()).take(2).map(|(cause, d)| format!("{cause} {d}")).collect();
+            causes.iter().filter(|(_, d)| !d.0.is_zero()).take(2).map(|(cause, d)| format!("{cause} ({d})")).collect();
         if !largest.is_empty() {
-            sentence += &format!(" (it waited for: {})", largest.join(", "));
+            sentence += &format!("; most of all its waiting is for {}", largest.join(" and "));
         }
     }
     if row.seeds > 1 && !row.seeds_agree {

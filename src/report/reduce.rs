@@ -195,7 +195,8 @@ impl WorstRun {
                 .map(|s| Starving {
                     topic: names[s.topic].clone(),
                     waited_us: s.waited.into(),
-                    for_first_record: run.topics[s.topic].first_record.is_none_or(|first| first <= s.waited),
+                    // A topic with a backlog waits from time zero: any later gap is longer than the time to its first record.
+                    for_first_record: run.topics[s.topic].first_record.is_none_or(|first| first >= s.waited),
                     served_instead: names[s.served_instead].clone(),
                     served_records: s.served_records,
                 })

@@ -143,7 +143,10 @@ pub(super) fn remarks(compared: &Compared) -> Vec<Remark> {
         }
     }
     let backlog_records = compared.topics.iter().map(|t| t.backlog_records).sum();
+    // With records still arriving there are more polls, and then there is something to tell.
+    let few_polls = |r: &Row| r.median.polls - r.median.polls_empty <= 2 * compared.topics.len() as u64;
     if let Some(cap_records) = compared.rows.iter().map(|r| r.cap_records).min()
+        && compared.rows.iter().all(few_polls)
         && backlog_records > 0
         && backlog_records <= u64::from(cap_records)
     {

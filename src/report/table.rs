@@ -139,11 +139,15 @@ const GLUE: char = '\u{a0}';
 
 /// A number stays together, and with its unit: `15 160 records`, `9.40 s`.
 fn glued(text: &str) -> String {
-    let mut before = None;
-    let mut glue = |c: char| {
-        let glued = c == ' ' && before.is_some_and(|b: char| b.is_ascii_digit());
-        before = Some(c);
-        if glued { GLUE } else { c }
-    };
-    text.chars().map(&mut glue).collect()
+    let mut out = String::with_capacity(text.len());
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        out += word;
+        if words.peek().is_some() {
+            let number = word.trim_start_matches('(');
+            let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            out.push(if is_number { GLUE } else { ' ' });
+        }
+    }
+    out
 }

@@ -148,6 +148,10 @@ impl RunAssembler {
     pub fn handle_processed(&mut self, run: &Run, started: Time, at: Time) {
         let topic = run.partition.topic;
         let Some(Some(TopicKeys { keys, settled })) = self.keys.get_mut(topic.index()) else { return };
+        // Most runs end here: told of a topic whose keys have all been seen long ago.
+        if started >= *settled && !self.assembler.demand.contains(topic) {
+            return;
+        }
         for i in 0..run.records {
             let all_seen = !self.assembler.demand.contains(topic);
             let done = done_at(run.records, i, started, at);
@@ -177,6 +181,9 @@ impl RunAssembler {
 /// When record `i` (from 0) of `n` was done that were processed one after the other, evenly from `started` to `at`.
 #[must_use]
 pub(crate) fn done_at(n: u32, i: u32, started: Time, at: Time) -> Time {
+    if i + 1 == n {
+        return at;
+    }
     let span = u128::from(at.since(started).as_nanos());
     // Below `span`, which is a u64.
     Time::from_nanos(started.as_nanos() + ((u128::from(i) + 1) * span / u128::from(n)) as u64)

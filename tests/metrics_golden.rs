@@ -161,6 +161,16 @@ fn who_waits_longer_than_the_bound_while_others_are_served_is_starved() {
 }
 
 #[test]
+fn a_wait_as_long_as_the_bound_is_no_starvation() {
+    let mut scenario = scenario(vec![topic("a", 9, 1), topic("b", 1, 1)]);
+    scenario.scheduler.starvation_bound = Some(ns(100));
+    let mut run = Told::new(&scenario, &layout(&[0, 0], false, 1));
+    run.poll(0, 0).delivered(60, 0, 0, &[(A, 0, 0, 2)]);
+    run.poll(60, 0).delivered(100, 0, 1, &[(B, 0, 0, 1)]);
+    assert!(run.finish(100).starved.is_empty());
+}
+
+#[test]
 fn with_many_topics_notes_are_shared_and_a_gap_from_zero_is_still_exact() {
     let mut scenario = scenario((0..100).map(|i| topic(&format!("t{i}"), 9, 1)).collect());
     scenario.scheduler.starvation_bound = Some(ns(100));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fairdrain::Duration;
-use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Position, Scenario, Sizes, bundled};
+use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Scenario, Sizes, bundled};
 
 const TOPIC: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10\n";
 
@@ -15,7 +15,9 @@ fn with(more: &str) -> Parsed {
     parsed(&format!("{TOPIC}{more}"))
 }
 
+/// The line forms; the long form of each says that it is a warning.
 fn warnings(parsed: &Parsed) -> Vec<String> {
+    assert!(parsed.warnings().iter().all(|w| w.to_string().starts_with("warning: ")));
     parsed.warnings().iter().map(|w| w.one_line()).collect()
 }
 
@@ -109,9 +111,17 @@ fn a_topic_in_full() {
 fn an_inert_property_is_accepted_and_says_what_happens_instead() {
     let text = "[consumer]\nsession.timeout.ms = 30000\nauto_offset_reset = \"latest\"\nqueued.min.messages = 5\nmax.poll.records = 5\n";
     let aiokafka = with(text);
-    insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @r"
+    test.toml:6:1: `session.timeout.ms` with client aiokafka@0.14: no effect: a simulated group never expels a member
+    test.toml:7:1: `auto.offset.reset` with client aiokafka@0.14: no effect: a run begins at the beginning of its backlog
+    test.toml:8:1: `queued.min.messages` with client aiokafka@0.14: it is a property of librdkafka; ignored
+    ");
     let librdkafka = aiokafka.with_client(Client::Librdkafka).expect("legal with librdkafka too");
-    insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @r"
+    test.toml:6:1: `session.timeout.ms` with client librdkafka@2.12: no effect: a simulated group never expels a member
+    test.toml:7:1: `auto.offset.reset` with client librdkafka@2.12: no effect: a run begins at the beginning of its backlog
+    test.toml:9:1: `max.poll.records` with client librdkafka@2.12: librdkafka has no such property; used as the batch bound of the consume call
+    ");
     assert_eq!(librdkafka.origin("consumer", 0, "client"), Some(Origin::Given));
 }
 
@@ -119,14 +129,20 @@ fn an_inert_property_is_accepted_and_says_what_happens_instead() {
 fn what_may_not_be_meant_is_a_warning() {
     let text = "schema_version = 1\n[[topics]]\nname = \"a.b\"\nbacklog = 1\n[[topics]]\nname = \"a_b\"\narrival = { rate = \"1/s\", until = \"2 h\" }\n\
                 [consumer]\npoll.timeout.ms = 0\n[[faults]]\nkind = \"crash\"\nfrom = \"2 h\"\nuntil = \"3 h\"\n";
-    insta::assert_snapshot!(warnings(&parsed(text)).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&parsed(text)).join("\n"), @r#"
+    test.toml:6:8: topics `a.b` and `a_b` have one name in Kafka's metrics
+    test.toml:7:35: records of `a_b` arrive until after the limit of 1 h: no run completes
+    test.toml:8:1: a crash without commits: the restarted process begins again at the start; commit = "per-batch" keeps what was done
+    test.toml:9:19: aiokafka does not fetch while polls with a timeout of 0 find nothing; write 1 or more
+    test.toml:12:8: the fault begins after the limit of 1 h: it never happens
+    "#);
 }
 
 #[test]
 fn each_value_knows_where_it_comes_from() {
     let p = with("[consumer]\nmax_poll_records = 7\n");
-    assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(Position { line: 6, column: 1 })));
-    assert_eq!(p.origin("topics", 0, "backlog"), Some(Origin::File(Position { line: 4, column: 1 })));
+    assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(6)));
+    assert_eq!(p.origin("topics", 0, "backlog"), Some(Origin::File(4)));
     assert_eq!(p.origin("topics", 0, "weight"), Some(Origin::Default));
     assert!(matches!(p.origin("", 0, "name"), Some(Origin::Derived(_))));
     assert!(matches!(p.origin("consumer", 0, "fetch.max.bytes"), Some(Origin::Derived(_))));
@@ -139,8 +155,8 @@ fn what_is_shown_as_resolved_reads_back_to_the_same() {
     let full = r#"
 schema_version = 1
 seed = 18446744073709551615
-name = "quo\"te"
-description = "tab\tand ü"
+name = "full"
+description = "a \"quote\" and ü"
 [[topics]]
 name = "a[1-3]"
 backlog = 5

@@ -27,7 +27,13 @@ fn every_recorded_poll_of_a_single_consumer_comes_out_exactly() {
         exact += same;
         if same < trace.polls.len() {
             let i = (0..trace.polls.len()).find(|&i| model.get(i) != Some(&trace.polls[i])).unwrap();
-            differing.push(format!("{}: {same}/{} poll {i}: recorded {:?}, model {:?}", path.display(), trace.polls.len(), trace.polls[i], model.get(i)));
+            differing.push(format!(
+                "{}: {same}/{} poll {i}: recorded {:?}, model {:?}",
+                path.display(),
+                trace.polls.len(),
+                trace.polls[i],
+                model.get(i)
+            ));
         }
     }
     println!("{files} files, {polls} polls, {exact} exact");
@@ -57,7 +63,10 @@ impl Recording {
         let mut lines = text.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
         let header = lines.next()?;
         let client = header["client"]["name"].as_str()?;
-        if header["mode"] != "single" || !["aiokafka", "librdkafka"].contains(&client) || header["scenario"]["name"].as_str()?.ends_with("-poll") {
+        if header["mode"] != "single"
+            || !["aiokafka", "librdkafka"].contains(&client)
+            || header["scenario"]["name"].as_str()?.ends_with("-poll")
+        {
             return None;
         }
         let mut polls: Vec<Value> = lines.collect();
@@ -66,7 +75,16 @@ impl Recording {
             .iter()
             .map(|p| {
                 let runs = p["r"].as_array().unwrap();
-                runs.iter().map(|r| (r[0].as_str().unwrap().to_owned(), r[1].as_u64().unwrap(), r[2].as_i64().unwrap(), r[3].as_u64().unwrap())).collect()
+                runs.iter()
+                    .map(|r| {
+                        (
+                            r[0].as_str().unwrap().to_owned(),
+                            r[1].as_u64().unwrap(),
+                            r[2].as_i64().unwrap(),
+                            r[3].as_u64().unwrap(),
+                        )
+                    })
+                    .collect()
             })
             .collect();
         Some(Self { header, end, polls })
@@ -96,16 +114,35 @@ impl Recording {
                 .iter()
                 .map(|t| TopicConfig {
                     name: t["name"].as_str().unwrap().to_owned(),
-                    logs: t["batches"].as_array().unwrap().iter().map(|runs| {
-                        let layout: Vec<Batches> = runs.as_array().unwrap().iter().map(|r| Batches { count: r[0].as_u64().unwrap(), records: r[1].as_u64().unwrap() as u32, bytes: r[2].as_u64().unwrap() }).collect();
-                        Log::recorded(&layout, t["value_bytes"].as_u64().unwrap() as u32)
-                    }).collect(),
+                    logs: t["batches"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|runs| {
+                            let layout: Vec<Batches> = runs
+                                .as_array()
+                                .unwrap()
+                                .iter()
+                                .map(|r| Batches {
+                                    count: r[0].as_u64().unwrap(),
+                                    records: r[1].as_u64().unwrap() as u32,
+                                    bytes: r[2].as_u64().unwrap(),
+                                })
+                                .collect();
+                            Log::recorded(&layout, t["value_bytes"].as_u64().unwrap() as u32)
+                        })
+                        .collect(),
                     leader: 0,
                     per_record: Duration::from_micros(h["processing_us_per_record"].as_u64().unwrap()),
                     arrival: None,
                 })
                 .collect(),
-            consumers: vec![ConsumerConfig { topics: 0..topics.len() as u32, client, takes: false, start: if h["subscribe"] == "group" { Start::Group } else { Start::Assign } }],
+            consumers: vec![ConsumerConfig {
+                topics: 0..topics.len() as u32,
+                client,
+                takes: false,
+                start: if h["subscribe"] == "group" { Start::Group } else { Start::Assign },
+            }],
             network: Network { latency: Duration::from_micros(50), jitter: Duration::ZERO, bandwidth: None },
             brokers: Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
             application: Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
@@ -113,7 +150,11 @@ impl Recording {
         };
         let mut world = World::new(&config);
         world.choices().play(self.choices());
-        let cap = if is_aiokafka { effective("max_poll_records") } else { h["config"]["consume(num_messages)"].as_u64().unwrap() } as u32;
+        let cap = if is_aiokafka {
+            effective("max_poll_records")
+        } else {
+            h["config"]["consume(num_messages)"].as_u64().unwrap()
+        } as u32;
         let fill = if is_aiokafka { Fill::First } else { Fill::Full };
         let wait = Duration::from_millis(h["poll_timeout_ms"].as_u64().unwrap());
         let commits = h["commit"] != "none";
@@ -125,7 +166,18 @@ impl Recording {
             match output {
                 Output::Assigned { .. } | Output::Committed(_) => world.poll(c, cap, wait, fill),
                 Output::Delivered { batch, runs, .. } => {
-                    polls.push(runs.iter().map(|r| (topics[r.partition.topic.index()]["name"].as_str().unwrap().to_owned(), u64::from(r.partition.partition), r.first, u64::from(r.records))).collect());
+                    polls.push(
+                        runs.iter()
+                            .map(|r| {
+                                (
+                                    topics[r.partition.topic.index()]["name"].as_str().unwrap().to_owned(),
+                                    u64::from(r.partition.partition),
+                                    r.first,
+                                    u64::from(r.records),
+                                )
+                            })
+                            .collect(),
+                    );
                     if runs.is_empty() { world.poll(c, cap, wait, fill) } else { world.process(batch) }
                 }
                 Output::Processed(_) if commits => world.commit(c, &[]),
@@ -151,7 +203,8 @@ impl Recording {
                 .iter()
                 .map(|r| {
                     let order = r["order"].as_array().unwrap();
-                    let value = order.iter().map(|p| self.slot(p[0].as_str().unwrap(), p[1].as_u64().unwrap())).collect();
+                    let value =
+                        order.iter().map(|p| self.slot(p[0].as_str().unwrap(), p[1].as_u64().unwrap())).collect();
                     Choice { point: Point::AiokafkaRequestOrder, entity: 0, value }
                 })
                 .collect();

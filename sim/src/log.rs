@@ -25,11 +25,11 @@ impl Sizes {
             Self::Fixed(bytes) => u64::from(*bytes),
             Self::Uniform(low, high) => {
                 let span = u64::from(high - low) + 1;
-                u64::from(*low) + ((mix(seed ^ offset as u64) >> 32) * span >> 32)
+                u64::from(*low) + (((mix(seed ^ offset as u64) >> 32) * span) >> 32)
             }
             Self::Table(rows) => {
                 let total: u64 = rows.iter().map(|(_, weight)| u64::from(*weight)).sum();
-                let mut drawn = (mix(seed ^ offset as u64) >> 32) * total >> 32;
+                let mut drawn = ((mix(seed ^ offset as u64) >> 32) * total) >> 32;
                 for (bytes, weight) in rows {
                     match drawn.checked_sub(u64::from(*weight)) {
                         Some(rest) => drawn = rest,

@@ -223,7 +223,7 @@ impl World {
             }
             Event::Append { topic } => self.append(topic),
             Event::Returned { consumer } => core.returned(consumer),
-            Event::JobDone { worker } if !(core.plan.is_async && !core.plan.config.application.blocking) => {
+            Event::JobDone { worker } if !core.plan.is_async || core.plan.config.application.blocking => {
                 core.job_done(worker);
             }
             Event::Wake { generation } if core.wake == generation => core.outputs.push_back(Output::Wake),

@@ -26,6 +26,10 @@ impl LowerBound {
         let mut parts = vec![Some((Duration::ZERO, Duration::ZERO)); keys as usize];
         let mut records = vec![u64::MAX; keys as usize];
         for (i, topic) in required() {
+            // Work that costs nothing, in a topic that has every key: neither the sum nor the largest part changes.
+            if cost(topic).is_zero() && topic.keys == keys && partition_backlog(topic, 0) >= u64::from(keys) {
+                continue;
+            }
             records.fill(u64::MAX);
             prefixes(topic, TopicId(i as u32), scenario.seed, &mut records);
             for (part, &records) in parts.iter_mut().zip(&records) {

@@ -9,6 +9,7 @@ use super::{End, LowerBound, RunMetrics, TopicMetrics, Ttci};
 use crate::assemble::{RunAssembler, done_at};
 use crate::broker::{Action, Fact, Failure, Input, Signal};
 use crate::drive::Observer;
+use crate::policy::Name;
 use crate::scenario::{Limits, Scenario};
 use crate::{BatchId, ConsumerId, Duration, Run, Time, TopicSet};
 
@@ -23,6 +24,20 @@ pub struct Layout {
     pub credit: u32,
     /// Whether the backend sees inside the client. If not, what it never reports is not known, instead of zero.
     pub simulated: bool,
+}
+
+impl Layout {
+    /// The layout of a scheduler: the `multi` family has a consumer a topic, in the topics' order; the others have one.
+    #[must_use]
+    pub fn of(scheduler: Name, topics: usize, credit: u32, simulated: bool) -> Self {
+        let (consumer_a_topic, rounds) = match scheduler {
+            Name::Single | Name::Fair | Name::CompleteFirst => (false, false),
+            Name::Multi => (true, false),
+            Name::MultiGather | Name::MultiSequential => (true, true),
+        };
+        let consumer = |topic| ConsumerId(if consumer_a_topic { topic } else { 0 });
+        Self { consumers: (0..topics as u32).map(consumer).collect(), rounds, credit, simulated }
+    }
 }
 
 /// Folds [`RunMetrics`] online.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::error::Diagnostic;
-use super::names::TOPICS_MAX;
 use super::read::{Findings, Reader};
 use super::units::{Problem, duration_text};
 use super::{Client, Commit, FaultKind, Scenario, Sizes};
@@ -18,6 +17,8 @@ const LIBRDKAFKA_MESSAGE_MAX_BYTES: u32 = 1_000_000;
 /// The tables as read, for the places of their values.
 pub(super) struct Read<'a> {
     pub(super) topics: &'a [Reader],
+    /// Whether the file says anything of topics, rightly or wrongly.
+    pub(super) topics_given: bool,
     /// For each topic of the scenario, its place in `topics`.
     pub(super) entry_of_topic: &'a [usize],
     pub(super) consumer: &'a Reader,
@@ -35,7 +36,7 @@ pub(super) fn check(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     consumer(out, scenario, read);
     faults(out, scenario, read);
     limits(out, scenario, read);
-    if scenario.topics.is_empty() && read.topics.is_empty() {
+    if !read.topics_given || (read.topics.is_empty() && out.errors.is_empty()) {
         out.error(
             None,
             Problem::new("no topics: there is nothing to drain").help("add a [[topics]] with a name and a backlog"),
@@ -71,12 +72,6 @@ fn names(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
             );
         }
     }
-    if scenario.topics.len() > TOPICS_MAX {
-        out.error(
-            read.topics[0].at("name"),
-            Problem::new(format!("{} topics; at most {TOPICS_MAX}", scenario.topics.len())),
-        );
-    }
 }
 
 fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
@@ -99,7 +94,7 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
         let arriving = topic
             .arrival
             .map_or(0, |a| u128::from(a.records_per_kilosecond) * u128::from(a.until.as_nanos()) / 1_000_000_000_000);
-        let bytes = (u128::from(topic.backlog) + arriving).checked_mul(record).unwrap_or(u128::MAX);
+        let bytes = (u128::from(topic.backlog) + arriving).saturating_mul(record);
         let batch = topic.batch_records.max(topic.arrival.map_or(0, |a| a.batch_records));
         if bytes > limit {
             reported = Some(*entry);

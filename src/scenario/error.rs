@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::keys;
 
 /// At most this many errors of one file are printed; the rest are counted.
-const ERRORS_PRINTED: usize = 50;
+pub(super) const ERRORS_PRINTED: usize = 50;
 /// At most this many characters of a source line are printed.
 const LINE_PRINTED: usize = 110;
 
@@ -17,6 +17,8 @@ const LINE_PRINTED: usize = 110;
 pub(super) struct Source {
     pub(super) file: String,
     pub(super) text: String,
+    /// Where each line starts; the first at 0.
+    lines: Vec<usize>,
 }
 
 /// A place in a file. Both count from 1; columns count characters.
@@ -31,6 +33,7 @@ pub struct Position {
 /// One thing that is wrong with a file, or at least remarkable.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
+    level: &'static str,
     source: Arc<Source>,
     span: Option<Range<usize>>,
     also: Option<(Range<usize>, String)>,
@@ -94,15 +97,25 @@ fn hint(near: &Option<String>) -> String {
 }
 
 impl Source {
+    pub(super) fn new(file: String, text: String) -> Self {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { file, text, lines }
+    }
+
     pub(super) fn position(&self, offset: usize) -> Position {
-        let start = self.line_start(offset);
-        let line = 1 + self.text[..start].matches('\n').count();
-        Position { line, column: 1 + self.text[start..self.floor(offset)].chars().count() }
+        let offset = self.floor(offset);
+        let line = self.line(offset);
+        Position { line, column: 1 + self.text[self.lines[line - 1]..offset].chars().count() }
+    }
+
+    /// The line that contains the offset, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|start| *start <= offset)
     }
 
     /// Start of the line that contains the offset.
     pub(super) fn line_start(&self, offset: usize) -> usize {
-        self.text[..self.floor(offset)].rfind('\n').map_or(0, |newline| newline + 1)
+        self.lines[self.line(offset) - 1]
     }
 
     /// The nearest character boundary at or before the offset: a parser may point into the middle or behind the end.
@@ -117,7 +130,11 @@ impl Source {
 
 impl Diagnostic {
     pub(super) fn new(source: &Arc<Source>, span: Option<Range<usize>>, message: impl Into<String>) -> Self {
-        Self { source: Arc::clone(source), span, also: None, message: message.into(), help: None }
+        Self { level: "error", source: Arc::clone(source), span, also: None, message: message.into(), help: None }
+    }
+
+    pub(super) fn warning(self) -> Self {
+        Self { level: "warning", ..self }
     }
 
     pub(super) fn help(mut self, help: Option<impl Into<String>>) -> Self {
@@ -140,6 +157,11 @@ impl Diagnostic {
     #[must_use]
     pub fn position(&self) -> Option<Position> {
         self.span.as_ref().map(|span| self.source.position(span.start))
+    }
+
+    /// For sorting: places in the file, what concerns all of it last.
+    pub(super) fn order(&self) -> usize {
+        self.span.as_ref().map_or(usize::MAX, |span| span.start)
     }
 
     /// What is wrong, without place.
@@ -189,7 +211,7 @@ impl Diagnostic {
         let lines = [self.span.as_ref(), self.also.as_ref().map(|a| &a.0)];
         let numbers = lines.iter().flatten().map(|span| self.source.position(span.start).line);
         let width = numbers.max().unwrap_or(0).to_string().len();
-        let mut out = format!("error: {}\n", printable(&self.message));
+        let mut out = format!("{}: {}\n", self.level, printable(&self.message));
         let file = printable(self.file());
         match self.position() {
             None => out += &format!("{:width$}--> {file}\n", ""),
@@ -221,7 +243,7 @@ impl fmt::Display for Diagnostic {
 impl ScenarioErrors {
     /// Sorted by place; `errors` is not empty.
     pub(super) fn new(mut errors: Vec<Diagnostic>) -> Self {
-        errors.sort_by_key(|e| e.span.as_ref().map_or(usize::MAX, |s| s.start));
+        errors.sort_by_key(Diagnostic::order);
         Self(errors)
     }
 

@@ -47,7 +47,9 @@ fn takes_table(key: &Key) -> bool {
 
 /// The place of the whole dotted name, if its last segment is the end of it on the same line.
 fn dotted(source: &Source, name: &str, last: Range<usize>) -> Range<usize> {
-    let start = source.line_start(last.start);
+    // No further back than blanks around the dots can take, or one long line would be read again for each of its keys.
+    let far = last.start.saturating_sub(2 * name.len() + 64);
+    let start = source.line_start(last.start).max(far);
     let Some(before) = source.text.get(start..last.end) else { return last };
     let trimmed = before.trim_start();
     let bare: String = trimmed.chars().filter(|c| !matches!(c, ' ' | '\t' | '"' | '\'')).collect();

@@ -59,7 +59,9 @@ pub(super) enum Fallback {
 /// What the value of a key looks like. Both bounds of a range are included.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
-    /// A string.
+    /// The version of the format: this one.
+    Version(u64),
+    /// A string of one line.
     Text,
     /// `true` or `false`.
     Flag,
@@ -136,7 +138,7 @@ pub(super) static ROOT: Table = Table {
     repeated: false,
     doc: "A fairdrain scenario: what there is to drain, by whom, at what cost, and what goes wrong meanwhile.",
     keys: &[
-        Key::new("schema_version", Kind::Count(1, 1), Required, "Version of this file format."),
+        Key::new("schema_version", Kind::Version(1), Required, "Version of this file format."),
         Key::new("name", Kind::Text, Derived("the file's name"), "Short name, as in `scenario list`."),
         Key::new("description", Kind::Text, Toml("\"\""), "One sentence: the effect that the scenario shows."),
         Key::new("seed", Kind::Count(0, u64::MAX), Toml("1"), "Seed of everything drawn at random."),

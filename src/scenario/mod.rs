@@ -28,6 +28,7 @@ mod provenance;
 mod read;
 mod resolve;
 mod schema;
+mod sections;
 mod units;
 mod values;
 

@@ -6,18 +6,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Read};
-use super::error::{Diagnostic, ScenarioErrors, Source};
+use super::error::{Diagnostic, ERRORS_PRINTED, ScenarioErrors, Source};
 use super::keys::{self, Key, Kind, TABLES};
-use super::names::{did_you_mean, expand, short};
+use super::names::{did_you_mean, short};
 use super::properties::CONSUMER;
 use super::provenance::{Origin, Provenance};
-use super::read::{Findings, Reader};
+use super::read::{Findings, Reader, unknown};
+use super::sections::{read_consumer, read_fault, read_topics};
 use super::units::Problem;
-use super::{
-    Application, Arrival, Brokers, Client, Commit, Consumer, Fault, FaultKind, Limits, Network, Scenario, Scheduler,
-    Start, Topic,
-};
-use crate::Fill;
+use super::{Application, Brokers, Client, Limits, Network, Scenario, Scheduler};
 
 /// A scenario with what is known about its file.
 #[derive(Clone, Debug)]
@@ -27,7 +24,8 @@ pub struct Parsed {
     pub(super) provenance: Provenance,
     source: Arc<Source>,
     warnings: Vec<Diagnostic>,
-    given: Vec<(&'static Key, std::ops::Range<usize>)>,
+    /// The keys in the file, for the warnings that depend on the client.
+    pub(super) given: Vec<(&'static Key, std::ops::Range<usize>)>,
 }
 
 impl Parsed {
@@ -43,9 +41,9 @@ impl Parsed {
                 _ => continue,
             };
             let message = format!("`{}` with client {client}: {}", key.name, lower(&instead));
-            warnings.push(Diagnostic::new(&self.source, Some(at.clone()), message));
+            warnings.push(Diagnostic::new(&self.source, Some(at.clone()), message).warning());
         }
-        warnings.sort_by_key(Diagnostic::position);
+        warnings.sort_by_key(Diagnostic::order);
         warnings
     }
 
@@ -53,6 +51,10 @@ impl Parsed {
     #[must_use]
     pub fn file(&self) -> &str {
         &self.source.file
+    }
+
+    pub(super) fn line(&self, at: &std::ops::Range<usize>) -> usize {
+        self.source.line(at.start)
     }
 
     /// Where a value comes from. `table` is a table's name, empty for the top of the file; `index` counts topics and faults of the
@@ -79,7 +81,7 @@ impl Scenario {
     /// # Errors
     /// All that is wrong with it.
     pub fn from_toml(text: &str, file: &str) -> Result<Parsed, ScenarioErrors> {
-        parse(Arc::new(Source { file: file.to_owned(), text: text.to_owned() }), None)
+        parse(Arc::new(Source::new(file.to_owned(), text.to_owned())), None)
     }
 }
 
@@ -106,7 +108,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
 
     let (expanded, entry_of_topic) = read_topics(&mut out, &topics);
     let mut scenario = Scenario {
-        name: root.text_given("name").unwrap_or_else(|| stem(&source.file)),
+        name: read_name(&mut out, &root),
         description: root.text("description"),
         seed: root.number("seed"),
         topics: expanded,
@@ -141,6 +143,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
     }
     let read = Read {
         topics: &topics,
+        topics_given: document.contains_key("topics"),
         entry_of_topic: &entry_of_topic,
         consumer: &consumer,
         scheduler: &scheduler,
@@ -183,19 +186,35 @@ fn root(out: &mut Findings, document: &DeTable<'_>) -> Reader {
             continue;
         }
         if is_table(value) {
-            let problem = Problem::new(format!("unknown table [{}]", short(name)));
-            let near = did_you_mean(name, TABLES.iter().map(|t| t.name).filter(|n| !n.is_empty()));
-            let list = || TABLES.iter().filter(|t| !t.name.is_empty()).map(bracketed).collect::<Vec<_>>().join(", ");
-            let help = match near.and_then(|n| TABLES.iter().find(|t| t.name == n)) {
-                Some(near) => format!("did you mean {}?", bracketed(&near)),
-                None => format!("the tables are {}", list()),
-            };
-            out.error(Some(key.span()), problem.help(help));
+            // Suggestions compare names letter by letter: not for errors that are not printed.
+            let hopeless = out.errors.len() >= ERRORS_PRINTED;
+            let problem = if hopeless { Problem::new("unknown table") } else { unknown_table(name, value) };
+            out.error(Some(key.span()), problem);
             continue;
         }
         top.insert(key.clone(), value.clone());
     }
     Reader::open(out, &keys::ROOT, Some(&top), Some(0..0))
+}
+
+fn unknown_table(name: &str, value: &Spanned<DeValue<'_>>) -> Problem {
+    // `max.poll.records` before the first table is a table `max` to TOML, and a misplaced property to its author.
+    let (mut property, mut value) = (name.to_owned(), value.get_ref());
+    while let DeValue::Table(table) = value {
+        let Some((key, inner)) = table.iter().next() else { break };
+        property = format!("{property}.{}", key.get_ref());
+        value = inner.get_ref();
+    }
+    if CONSUMER.key(&property).is_some() {
+        return unknown(&keys::ROOT, &property);
+    }
+    let problem = Problem::new(format!("unknown table [{}]", short(name)));
+    let tables = || TABLES.iter().filter(|t| !t.name.is_empty());
+    let near = did_you_mean(name, tables().map(|t| t.name));
+    problem.help(match near.and_then(|n| tables().find(|t| t.name == n)) {
+        Some(near) => format!("did you mean {}?", bracketed(near)),
+        None => format!("the tables are {}", tables().map(bracketed).collect::<Vec<_>>().join(", ")),
+    })
 }
 
 fn bracketed(table: &&keys::Table) -> String {
@@ -208,124 +227,6 @@ fn is_table(value: &Spanned<DeValue<'_>>) -> bool {
         DeValue::Array(items) => items.iter().any(|i| matches!(i.get_ref(), DeValue::Table(_))),
         _ => false,
     }
-}
-
-fn read_topics(out: &mut Findings, entries: &[Reader]) -> (Vec<Topic>, Vec<usize>) {
-    let (mut topics, mut entry_of_topic) = (Vec::new(), Vec::new());
-    for (index, entry) in entries.iter().enumerate() {
-        let names = match entry.sound(&["name"]).then(|| expand(&entry.text("name"))) {
-            Some(Ok(names)) => names,
-            Some(Err(problem)) => {
-                out.error(entry.at("name"), problem);
-                continue;
-            }
-            None => continue,
-        };
-        let topic = Topic {
-            name: String::new(),
-            partitions: entry.small("partitions"),
-            backlog: entry.number("backlog"),
-            value_bytes: entry.sizes("value_bytes"),
-            key_bytes: entry.small("key_bytes"),
-            batch_records: entry.small("batch_records"),
-            compression_millis: entry.small("compression_ratio"),
-            arrival: read_arrival(out, entry),
-            keys: entry.small("keys"),
-            weight: entry.small("weight"),
-            required: entry.flag("required"),
-            leader: entry.small("leader"),
-            processing_per_record: entry.duration_given("processing_per_record"),
-        };
-        for name in names {
-            topics.push(Topic { name, ..topic.clone() });
-            entry_of_topic.push(index);
-        }
-    }
-    (topics, entry_of_topic)
-}
-
-fn read_arrival(out: &mut Findings, entry: &Reader) -> Option<Arrival> {
-    // Without an end the run would have none either.
-    for (one, other, help) in [
-        ("arrival.rate", "arrival.until", "arrivals have to end: write until = \"10 s\""),
-        ("arrival.until", "arrival.rate", "write rate = \"5/s\""),
-        ("arrival.batch_records", "arrival.rate", "write rate = \"5/s\""),
-    ] {
-        if entry.has(one) && !entry.has(other) {
-            out.error(entry.at(one), Problem::new(format!("`{one}` without `{other}`")).help(help));
-            return None;
-        }
-    }
-    Some(Arrival {
-        records_per_kilosecond: entry.number_given("arrival.rate")?,
-        batch_records: entry.small("arrival.batch_records"),
-        until: entry.duration_given("arrival.until")?,
-    })
-}
-
-fn read_consumer(r: &Reader) -> Consumer {
-    Consumer {
-        client: r.client("client"),
-        max_poll_records: r.small("max.poll.records"),
-        poll_timeout: r.duration("poll.timeout.ms"),
-        fill: r.text_given("fill").map(|fill| if fill == "full" { Fill::Full } else { Fill::First }),
-        start: if r.text("start") == "group" { Start::Group } else { Start::Assign },
-        commit: match r.text("commit").as_str() {
-            "per-batch" => Commit::PerBatch,
-            "on-stop" => Commit::OnStop,
-            _ => Commit::None,
-        },
-        fetch_min_bytes: r.small("fetch.min.bytes"),
-        fetch_max_bytes: r.small_given("fetch.max.bytes"),
-        max_partition_fetch_bytes: r.small("max.partition.fetch.bytes"),
-        fetch_max_wait: r.duration_given("fetch.max.wait.ms"),
-        queued_min_messages: r.small_given("queued.min.messages"),
-        queued_max_messages_kbytes: r.small_given("queued.max.messages.kbytes"),
-        fetch_queue_backoff: r.duration_given("fetch.queue.backoff.ms"),
-    }
-}
-
-fn read_fault(out: &mut Findings, r: &Reader, topics: &[Topic]) -> Option<Fault> {
-    if !r.sound(&["kind"]) {
-        return None;
-    }
-    let kind = r.text("kind");
-    // What each kind needs, and what makes no sense with it.
-    let wanted = match kind.as_str() {
-        "broker-down" => Some("broker"),
-        "topic-fails" => Some("topic"),
-        "latency-spike" => Some("add"),
-        _ => None,
-    };
-    for key in ["broker", "topic", "add"] {
-        if wanted == Some(key) && !r.has(key) {
-            out.error(r.at("kind"), Problem::new(format!("kind = \"{kind}\" needs `{key}`")));
-        } else if wanted != Some(key) && r.has(key) {
-            out.error(
-                r.at(key),
-                Problem::new(format!("`{key}` means nothing with kind = \"{kind}\"")).help("take it out"),
-            );
-        }
-    }
-    let kind = match kind.as_str() {
-        "broker-down" => FaultKind::BrokerDown(r.small_given("broker")?),
-        "topic-fails" => {
-            let name = r.text_given("topic")?;
-            let Some(place) = topics.iter().position(|t| t.name == name) else {
-                let problem = Problem::new(format!("no topic `{}` in this scenario", short(&name)));
-                let near = did_you_mean(&name, topics.iter().map(|t| t.name.as_str()));
-                out.error(
-                    r.at("topic"),
-                    near.map_or(problem.clone(), |near| problem.help(format!("did you mean `{near}`?"))),
-                );
-                return None;
-            };
-            FaultKind::TopicFails(u32::try_from(place).expect("the number of topics is bounded"))
-        }
-        "latency-spike" => FaultKind::LatencySpike(r.duration_given("add")?),
-        _ => FaultKind::Crash,
-    };
-    r.sound(&["from", "until"]).then(|| Fault { from: r.duration("from"), until: r.duration("until"), kind })
 }
 
 /// What to write instead of the commonest mistakes; the parser's own words name the token, not the remedy.
@@ -349,6 +250,20 @@ fn syntax_help(source: &Source, error: &toml::de::Error) -> Option<String> {
 fn lower(sentence: &str) -> String {
     let mut chars = sentence.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The name given, which may become part of a file's or a topic's name, or the file's own.
+fn read_name(out: &mut Findings, root: &Reader) -> String {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match root.text_given("name") {
+        Some(name) if name.is_empty() || !name.chars().all(legal) => {
+            let problem = Problem::new(format!("`{}` can't be the name of a scenario", short(&name)));
+            out.error(root.at("name"), problem.help("use a-z, A-Z, 0-9, '.', '_' and '-'"));
+            name
+        }
+        Some(name) => name,
+        None => stem(&out.source.file).replace(|c| !legal(c), "-"),
+    }
 }
 
 /// File name without folders and extension.

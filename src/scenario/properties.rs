@@ -38,7 +38,7 @@ const fn inert(name: &'static str, aliases: &'static [&'static str], doc: &'stat
     Key { name, aliases, kind: Kind::Inert, default: Derived("not given"), only: None, doc }
 }
 
-const GROUP_TIMING: &str = "No effect: members of a simulated group never miss a heartbeat.";
+const GROUP_TIMING: &str = "No effect: a simulated group never expels a member.";
 const COMMITS: &str = "No effect: positions are committed as `commit` says.";
 const CONNECTION: &str = "No effect on a simulation; a real run takes it from the command line.";
 const SECURITY: &str = "No effect on a simulation; a real run takes it from --command-config.";

@@ -4,13 +4,11 @@ use std::fmt;
 
 use indexmap::IndexMap;
 
-use super::error::Position;
-
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It stands in the file.
-    File(Position),
+    /// It stands in this line of the file, counted from 1.
+    File(usize),
     /// It is the format's default.
     Default,
     /// It follows from something else: from what, in words.
@@ -22,7 +20,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(position) => write!(f, "line {}", position.line),
+            Self::File(line) => write!(f, "line {line}"),
             Self::Default => f.write_str("default"),
             Self::Derived(how) => write!(f, "derived: {how}"),
             Self::Given => f.write_str("given instead of the file's"),

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Diagnostic, Source};
+use super::error::{Diagnostic, ERRORS_PRINTED, Source};
 use super::flatten::flatten;
 use super::keys::{self, Fallback, Key, Kind, Table};
 use super::names::{did_you_mean, short};
@@ -35,7 +35,7 @@ impl Findings {
     }
 
     pub(super) fn warn(&mut self, span: Option<Range<usize>>, problem: Problem) {
-        self.warnings.push(Diagnostic::new(&self.source, span, problem.message).help(problem.help));
+        self.warnings.push(Diagnostic::new(&self.source, span, problem.message).help(problem.help).warning());
     }
 }
 
@@ -68,7 +68,10 @@ impl Reader {
         let mut found: IndexMap<&'static str, Found> = IndexMap::new();
         for entry in table.map(|t| flatten(t, spec, &out.source)).unwrap_or_default() {
             let Some(key) = spec.key(&entry.name) else {
-                out.error(Some(entry.at), unknown(spec, &entry.name));
+                // Suggestions compare names letter by letter: not for errors that are not printed.
+                let hopeless = out.errors.len() >= ERRORS_PRINTED;
+                let problem = if hopeless { Problem::new("unknown key") } else { unknown(spec, &entry.name) };
+                out.error(Some(entry.at), problem);
                 continue;
             };
             if let Some(first) = found.get(key.name) {
@@ -81,8 +84,11 @@ impl Reader {
             let value_at = entry.value.span();
             let value = values::read(key.kind, entry.value.get_ref())
                 .map_err(|p| {
-                    let problem = Problem { message: format!("`{}`: {}", key.name, p.message), ..p };
-                    out.error(Some(value_at.clone()), problem);
+                    let at = p.at.clone().unwrap_or(value_at.clone());
+                    // "`schema_version`: this file ..." would say it twice.
+                    let named = matches!(key.kind, Kind::Version(_));
+                    let message = if named { p.message } else { format!("`{}`: {}", key.name, p.message) };
+                    out.error(Some(at), Problem { message, ..p });
                 })
                 .ok();
             found.insert(key.name, Found { at: entry.at, value_at, value });
@@ -90,7 +96,7 @@ impl Reader {
         let mut origins = IndexMap::with_capacity(spec.keys.len());
         for key in spec.keys {
             let origin = match (found.get(key.name), key.default) {
-                (Some(f), _) => Origin::File(out.source.position(f.at.start)),
+                (Some(f), _) => Origin::File(out.source.line(f.at.start)),
                 (None, Fallback::Toml(_)) => Origin::Default,
                 (None, Fallback::Derived(how)) => Origin::Derived(how),
                 (None, Fallback::Required) => {
@@ -280,7 +286,7 @@ fn missing(spec: &Table, key: &Key) -> Problem {
     }
 }
 
-fn unknown(spec: &Table, written: &str) -> Problem {
+pub(super) fn unknown(spec: &Table, written: &str) -> Problem {
     let place = if spec.name.is_empty() { "at the top of the file".to_owned() } else { format!("in [{}]", spec.name) };
     let problem = Problem::new(format!("unknown key `{}` {place}", short(written)));
     let elsewhere = keys::TABLES.iter().find(|t| t.key(written).is_some());

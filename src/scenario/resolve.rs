@@ -2,6 +2,7 @@
 
 use super::keys::{Key, Kind, TABLES, Table};
 use super::parse::Parsed;
+use super::properties::CONSUMER;
 use super::provenance::Origin;
 use super::values::{Value, write};
 use super::{Commit, FaultKind, Scenario, Start};
@@ -12,7 +13,7 @@ const COMMENT_COLUMN: usize = 48;
 
 impl Parsed {
     /// The scenario as a file: ranges expanded, defaults written out, and behind each value a comment that says where it comes from.
-    /// Values that other things decide during a run are comments. Properties without effect are left out.
+    /// Values that other things decide during a run are comments, and so are properties without effect.
     #[must_use]
     pub fn resolved(&self) -> String {
         let mut out =
@@ -30,14 +31,26 @@ impl Parsed {
                     (name, false) => format!("\n[{name}]\n"),
                 };
                 for key in table.keys.iter().filter(|k| !matches!(k.kind, Kind::Inert)) {
-                    out += &self.line(table, index, key);
+                    out += &self.written(table, index, key);
+                }
+                if table.name == CONSUMER.name {
+                    out += &self.inert();
                 }
             }
         }
         out
     }
 
-    fn line(&self, table: &Table, index: usize, key: &Key) -> String {
+    /// Properties without effect. Their values may be secrets.
+    fn inert(&self) -> String {
+        let inert = self.given.iter().filter(|(key, _)| matches!(key.kind, Kind::Inert));
+        let lines = inert.map(|(key, at)| {
+            format!("# {:<width$} # line {}: {}\n", key.name, self.line(at), key.doc, width = COMMENT_COLUMN - 2)
+        });
+        lines.collect()
+    }
+
+    fn written(&self, table: &Table, index: usize, key: &Key) -> String {
         let origin = self.provenance.of(table.name, index).and_then(|o| o.get(key.name));
         let origin = origin.map_or_else(String::new, Origin::to_string);
         match value_of(&self.scenario, table, index, key) {

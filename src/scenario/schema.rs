@@ -94,6 +94,7 @@ fn kind_schema(kind: Kind) -> Json {
     let time = "h|min|s|ms|us|µs|ns";
     let size = "[GMK]iB|[GMk]?B";
     match kind {
+        Kind::Version(known) => json!({ "const": known }),
         Kind::Text => json!({ "type": "string" }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Choice(of) => json!({ "enum": of }),

@@ -1,21 +1,30 @@
 //! Quantities with units: exact decimals in, exact decimals out, no floats.
 
+use std::ops::Range;
+
 use crate::Duration;
 
-/// What is wrong with a value, and what to write instead; the place is added by whoever knows it.
+/// What is wrong with a value, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) message: String,
     pub(super) help: Option<String>,
+    /// The place, if it is only a part of the value; else whoever knows the value's place adds it.
+    pub(super) at: Option<Range<usize>>,
 }
 
 impl Problem {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { message: message.into(), help: None, at: None }
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn at(mut self, at: Range<usize>) -> Self {
+        self.at = Some(at);
         self
     }
 }
@@ -205,7 +214,8 @@ pub(super) fn thousandths(text: &str) -> Option<Result<u64, Problem>> {
 /// Writes a duration in the largest unit that keeps it whole; [`duration`] reads it back.
 pub(super) fn duration_text(d: Duration) -> String {
     let nanos = d.as_nanos();
-    let (unit, per) = TIMES.iter().find(|(_, per)| nanos != 0 && nanos % per == 0).copied().unwrap_or(("s", 1));
+    let (unit, per) =
+        TIMES.iter().find(|(_, per)| nanos != 0 && nanos.is_multiple_of(*per)).copied().unwrap_or(("s", 1));
     format!("{} {unit}", nanos / per)
 }
 
@@ -217,7 +227,7 @@ pub(super) fn rate_text(per_kilosecond: u64) -> String {
 /// Writes bytes a second; [`bandwidth`] reads it back.
 pub(super) fn bandwidth_text(bytes: u64) -> String {
     let decimal = BYTES.iter().filter(|(unit, _)| !unit.contains('i'));
-    let (unit, per) = decimal.copied().find(|(_, per)| bytes % per == 0).unwrap_or(("B", 1));
+    let (unit, per) = decimal.copied().find(|(_, per)| bytes.is_multiple_of(*per)).unwrap_or(("B", 1));
     format!("{} {unit}/s", bytes / per)
 }
 

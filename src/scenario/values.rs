@@ -1,5 +1,6 @@
 //! From a TOML value to a typed one of the kind that its key has, and back to text.
 
+use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
 use super::keys::Kind;
@@ -44,6 +45,15 @@ pub(super) const SCHEDULERS: &[(&str, Name)] = &[
 pub(super) fn read(kind: Kind, value: &DeValue<'_>) -> Result<Value, Problem> {
     match (kind, value) {
         (Kind::Inert, _) => Ok(Value::Unused),
+        (Kind::Version(known), DeValue::Integer(n)) => match n.as_str().parse::<u64>() {
+            Ok(version) if version == known => Ok(Value::Number(version)),
+            _ => Err(Problem::new(format!("this file is of format {n}"))
+                .help(format!("this version of fairdrain reads format {known}"))),
+        },
+        // It is printed, and a terminal obeys some of them.
+        (Kind::Text, DeValue::String(s)) if s.contains(char::is_control) => {
+            Err(Problem::new("a text of one line can't have control characters in it"))
+        }
         (Kind::Text, DeValue::String(s)) => Ok(Value::Text(s.to_string())),
         (Kind::Flag, DeValue::Boolean(b)) => Ok(Value::Flag(*b)),
         (Kind::Choice(of), DeValue::String(s)) if of.contains(&s.as_ref()) => Ok(Value::Text(s.to_string())),
@@ -64,7 +74,7 @@ pub(super) fn read(kind: Kind, value: &DeValue<'_>) -> Result<Value, Problem> {
         }
         (Kind::Bytes(min, max), DeValue::Integer(n)) => whole(n, min, max).map(Value::Number),
         (Kind::Bytes(min, max), DeValue::String(s)) => {
-            units::bytes(s).and_then(|n| within(&s.to_string(), n, min, max)).map(Value::Number)
+            units::bytes(s).and_then(|n| within(s, n, min, max)).map(Value::Number)
         }
         (Kind::Duration, DeValue::String(s)) => units::duration(s).map(Value::Duration),
         (Kind::Duration, DeValue::Integer(_) | DeValue::Float(_)) => {
@@ -144,7 +154,7 @@ pub(super) fn placeholder(kind: Kind) -> Value {
         Kind::Choice(of) => Value::Text(of[0].to_owned()),
         Kind::Flag => Value::Flag(false),
         Kind::Count(min, _) | Kind::Bytes(min, _) => Value::Number(min),
-        Kind::Rate | Kind::Bandwidth | Kind::Ratio => Value::Number(1_000),
+        Kind::Version(_) | Kind::Rate | Kind::Bandwidth | Kind::Ratio => Value::Number(1_000),
         Kind::Duration | Kind::Millis(_) => Value::Duration(Duration::ZERO),
         Kind::Sizes => Value::Sizes(Sizes::Fixed(0)),
         Kind::Client => Value::Client(Client::Aiokafka),
@@ -200,13 +210,13 @@ fn sizes(value: &DeValue<'_>) -> Result<Sizes, Problem> {
     let kind = Kind::Bytes(0, super::keys::I32);
     let table = match value {
         DeValue::Table(table) => table,
-        DeValue::Integer(_) | DeValue::String(_) => return Ok(Sizes::Fixed(number(kind, value)?)),
+        DeValue::Integer(_) | DeValue::String(_) => return read(kind, value).map(|n| Sizes::Fixed(small(n))),
         _ => return Err(Problem::new(format!("expected a size, found {}", found(value))).help(SIZES)),
     };
     match only(table) {
         Some(("uniform", DeValue::Array(bounds))) => match &bounds[..] {
             [from, to] => {
-                let (from, to) = (number(kind, from.get_ref())?, number(kind, to.get_ref())?);
+                let (from, to) = (number(kind, from)?, number(kind, to)?);
                 if from > to {
                     return Err(Problem::new(format!("uniform from {from} to {to} is empty"))
                         .help(format!("write [{to}, {from}]")));
@@ -218,14 +228,15 @@ fn sizes(value: &DeValue<'_>) -> Result<Sizes, Problem> {
         Some(("table", DeValue::Array(rows))) => {
             let mut sizes = Vec::with_capacity(rows.len());
             for row in rows {
+                let no_pair = || Problem::new("a row of `table` is no pair").help(SIZES).at(row.span());
                 let DeValue::Array(row) = row.get_ref() else {
-                    return Err(Problem::new("a row of `table` is no pair").help(SIZES));
+                    return Err(no_pair());
                 };
                 let [bytes, weight] = &row[..] else {
-                    return Err(Problem::new("a row of `table` is no pair").help(SIZES));
+                    return Err(no_pair());
                 };
-                let weight = number(Kind::Count(1, u64::from(u32::MAX)), weight.get_ref())?;
-                sizes.push((number(kind, bytes.get_ref())?, weight));
+                let weight = number(Kind::Count(1, u64::from(u32::MAX)), weight)?;
+                sizes.push((number(kind, bytes)?, weight));
             }
             if sizes.is_empty() {
                 return Err(Problem::new("`table` has no rows").help(SIZES));
@@ -246,9 +257,13 @@ fn only<'a>(table: &'a DeTable<'_>) -> Option<(&'a str, &'a DeValue<'a>)> {
 }
 
 /// A number of a kind whose range is within `u32`.
-fn number(kind: Kind, value: &DeValue<'_>) -> Result<u32, Problem> {
-    match read(kind, value)? {
-        Value::Number(n) => Ok(u32::try_from(n).expect("the kind's range is within u32")),
+fn number(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<u32, Problem> {
+    read(kind, value.get_ref()).map(small).map_err(|p| p.at(value.span()))
+}
+
+fn small(value: Value) -> u32 {
+    match value {
+        Value::Number(n) => u32::try_from(n).expect("the kind's range is within u32"),
         other => unreachable!("a number was read as {other:?}"),
     }
 }
@@ -256,19 +271,19 @@ fn number(kind: Kind, value: &DeValue<'_>) -> Result<u32, Problem> {
 fn schedulers(names: &DeArray<'_>) -> Result<Vec<Name>, Problem> {
     let there_are = || format!("there are {}", SCHEDULERS.iter().map(|s| s.0).collect::<Vec<_>>().join(", "));
     let mut found = Vec::with_capacity(names.len().min(SCHEDULERS.len()));
-    for name in names {
-        let DeValue::String(name) = name.get_ref() else {
-            return Err(Problem::new("a scheduler's name is a string").help(there_are()));
+    for item in names {
+        let DeValue::String(name) = item.get_ref() else {
+            return Err(Problem::new("a scheduler's name is a string").help(there_are()).at(item.span()));
         };
         let Some((_, known)) = SCHEDULERS.iter().find(|(n, _)| *n == name.as_ref()) else {
-            let problem = Problem::new(format!("no scheduler `{}`", short(name)));
+            let problem = Problem::new(format!("no scheduler `{}`", short(name))).at(item.span());
             return Err(match did_you_mean(name, SCHEDULERS.iter().map(|s| s.0)) {
                 Some(near) => problem.help(format!("did you mean \"{near}\"? ({})", there_are())),
                 None => problem.help(there_are()),
             });
         };
         if found.contains(known) {
-            return Err(Problem::new(format!("scheduler `{name}` is named twice")));
+            return Err(Problem::new(format!("scheduler `{name}` is named twice")).at(item.span()));
         }
         found.push(*known);
     }
@@ -289,7 +304,7 @@ pub(super) fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Text | Kind::Choice(_) | Kind::Client => "a string",
         Kind::Flag => "true or false",
-        Kind::Count(..) => "a whole number",
+        Kind::Version(_) | Kind::Count(..) => "a whole number",
         Kind::Bytes(..) => "bytes (an integer, or a string such as \"1 MiB\")",
         Kind::Duration => "a duration (a string such as \"1.5 s\")",
         Kind::Millis(_) => "milliseconds (an integer, or a string such as \"1 s\")",

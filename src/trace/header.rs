@@ -1,0 +1,174 @@
+//! The header of a simulated run.
+
+use serde_json::{Map, Number, Value};
+
+use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
+use crate::Duration;
+use crate::metrics::backlog::{full_batches, partition_backlog};
+use crate::policy::Name;
+use crate::scenario::{self, Scenario, Sizes, Topic};
+
+impl Header {
+    /// The header of a run of a scenario by a scheduler, `repeat` from 1, on a broker of this version (`simulated`, or Kafka's).
+    ///
+    /// Batch sizes are computed, not measured: message format v2, timestamps 1 ms apart, values of mean size where they differ,
+    /// divided by the compression ratio.
+    #[must_use]
+    pub fn of(scenario: &Scenario, scheduler: Name, broker_version: &str, repeat: u32) -> Self {
+        let Scenario { topics, consumer, application, .. } = scenario;
+        let cap = match scheduler {
+            Name::Single => consumer.max_poll_records,
+            _ => scenario.scheduler.max_poll_records.unwrap_or(consumer.max_poll_records),
+        };
+        let (name, version) = match consumer.client {
+            scenario::Client::Aiokafka => ("aiokafka", "0.14"),
+            scenario::Client::Librdkafka => ("librdkafka", "2.12"),
+            scenario::Client::Ideal => ("ideal", "1"),
+        };
+        let (config, effective) = properties(&scenario.consumer, cap);
+        Self {
+            format: FORMAT.to_owned(),
+            client: Client {
+                protocol: "classic".to_owned(),
+                name: name.to_owned(),
+                version: version.to_owned(),
+                via: None,
+            },
+            broker: Broker { version: broker_version.to_owned() },
+            scenario: Backlog {
+                name: scenario.name.clone(),
+                value_bytes: all_alike(topics.iter().map(|topic| mean(&topic.value_bytes))),
+                batch_records: all_alike(topics.iter().map(|topic| topic.batch_records)),
+                spread: "batch k of a topic goes to partition k mod partitions".to_owned(),
+                topics: topics.iter().map(TopicBacklog::of).collect(),
+            },
+            mode: match scheduler {
+                Name::Single => Mode::Single,
+                Name::MultiGather => Mode::MultiGather,
+                Name::MultiSequential => Mode::MultiSequential,
+                Name::Multi => Mode::MultiIndependent,
+                Name::Fair => Mode::Fair,
+                Name::CompleteFirst => Mode::CompleteFirst,
+            },
+            subscribe: match consumer.start {
+                scenario::Start::Assign => Subscribe::Assign,
+                scenario::Start::Group => Subscribe::Group,
+            },
+            config,
+            effective,
+            poll_timeout_ms: millis(consumer.poll_timeout),
+            processing_us_per_record: micros(application.per_record),
+            processing_how: match (application.per_record.is_zero(), application.blocking) {
+                (true, _) => "none".to_owned(),
+                (false, true) => format!("{} worker(s), keeping the thread", application.workers),
+                (false, false) => format!("{} worker(s), awaiting", application.workers),
+            },
+            commit: match consumer.commit {
+                scenario::Commit::None => Commit::None,
+                scenario::Commit::PerBatch => Commit::PerPollSync,
+                scenario::Commit::OnStop => Commit::OnStop,
+            },
+            idle_rounds: 0,
+            repeat,
+            join_order: None,
+            assignment_order: None,
+            jvm: None,
+        }
+    }
+}
+
+impl TopicBacklog {
+    fn of(topic: &Topic) -> Self {
+        let value_bytes = mean(&topic.value_bytes);
+        let size = |records| {
+            let bytes = u64::from(fairdrain_sim::batch_bytes(records, value_bytes, topic.key_bytes));
+            u32::try_from(bytes * 1000 / u64::from(topic.compression_millis.max(1))).unwrap_or(u32::MAX)
+        };
+        let layout = |partition| {
+            let (full, rest) = full_batches(topic, partition);
+            let full = (full > 0).then(|| BatchRun(full, topic.batch_records, size(topic.batch_records)));
+            full.into_iter().chain((rest > 0).then(|| BatchRun(1, rest, size(rest)))).collect()
+        };
+        let batches: Vec<Vec<BatchRun>> = (0..topic.partitions).map(layout).collect();
+        // The first batch of all is a full one if there is any.
+        let typical = batches[0].first().map_or(0, |batch| batch.2);
+        Self {
+            name: topic.name.clone(),
+            partitions: topic.partitions,
+            records: topic.backlog,
+            partition_records: (0..topic.partitions).map(|p| partition_backlog(topic, p)).collect(),
+            value_bytes,
+            batch_records: topic.batch_records,
+            batch_bytes: [typical, typical],
+            batches,
+        }
+    }
+}
+
+/// What is set, and what holds, under the client's own names.
+fn properties(consumer: &scenario::Consumer, cap: u32) -> (Map<String, Value>, Map<String, Value>) {
+    let librdkafka = consumer.client == scenario::Client::Librdkafka;
+    let name = |dotted: &str| if librdkafka { dotted.to_owned() } else { dotted.replace('.', "_") };
+    let mut config = Map::new();
+    config.insert(if librdkafka { "consume(num_messages)".to_owned() } else { name("max.poll.records") }, cap.into());
+    config.insert(name("enable.auto.commit"), false.into());
+    config.insert(name("auto.offset.reset"), "earliest".into());
+    let partition_bytes = if librdkafka { "fetch.message.max.bytes" } else { "max.partition.fetch.bytes" };
+    let fetch_wait = if librdkafka { "fetch.wait.max.ms" } else { "fetch.max.wait.ms" };
+    let mut effective = config.clone();
+    effective.insert(name("fetch.min.bytes"), consumer.fetch_min_bytes.into());
+    effective.insert(name(partition_bytes), consumer.max_partition_fetch_bytes.into());
+    let optional = [
+        (name("fetch.max.bytes"), consumer.fetch_max_bytes.map(Value::from)),
+        (name(fetch_wait), consumer.fetch_max_wait.map(|wait| millis(wait).into())),
+        (name("queued.min.messages"), consumer.queued_min_messages.filter(|_| librdkafka).map(Value::from)),
+        (
+            name("queued.max.messages.kbytes"),
+            consumer.queued_max_messages_kbytes.filter(|_| librdkafka).map(Value::from),
+        ),
+        (
+            name("fetch.queue.backoff.ms"),
+            consumer.fetch_queue_backoff.filter(|_| librdkafka).map(|wait| millis(wait).into()),
+        ),
+    ];
+    for (name, value) in optional {
+        let Some(value) = value else { continue };
+        config.insert(name.clone(), value.clone());
+        effective.insert(name, value);
+    }
+    (config, effective)
+}
+
+/// The mean size, rounded down.
+fn mean(sizes: &Sizes) -> u32 {
+    match sizes {
+        Sizes::Fixed(bytes) => *bytes,
+        Sizes::Uniform(least, most) => least + (most - least) / 2,
+        Sizes::Table(rows) => {
+            let weights: u64 = rows.iter().map(|(_, weight)| u64::from(*weight)).sum();
+            let bytes: u128 = rows.iter().map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight)).sum();
+            // A mean of u32 is one.
+            (bytes / u128::from(weights.max(1))) as u32
+        }
+    }
+}
+
+/// What all are, if they are all alike.
+fn all_alike(mut numbers: impl Iterator<Item = u32>) -> Option<u32> {
+    let first = numbers.next()?;
+    numbers.all(|n| n == first).then_some(first)
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_nanos() / 1_000_000
+}
+
+/// Microseconds: a whole number if it is one.
+fn micros(time: Duration) -> Number {
+    let nanos = time.as_nanos();
+    match nanos % 1000 {
+        0 => Number::from(nanos / 1000),
+        // A finite number: never `None`.
+        _ => Number::from_f64(nanos as f64 / 1000.0).unwrap_or_else(|| Number::from(0)),
+    }
+}

@@ -64,6 +64,19 @@ fn every_format_is_on_standard_output_alone() {
 }
 
 #[test]
+fn a_run_as_jsonl_is_a_trace_of_its_polls() {
+    let text = stdout(&["run", "documented-backlog", "--client", "librdkafka", "--cap", "500", "--format", "jsonl"]);
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines[0]["client"]["name"], "librdkafka");
+    let records =
+        |line: &serde_json::Value| line["r"].as_array().unwrap().iter().map(|r| r[3].as_u64().unwrap()).sum::<u64>();
+    let polls = &lines[1..lines.len() - 1];
+    assert_eq!(polls.iter().map(records).sum::<u64>(), 15_160);
+    assert!(polls.iter().all(|p| records(p) <= 500));
+    assert_eq!(lines.last().unwrap()["end"], true);
+}
+
+#[test]
 fn an_output_file_has_the_format_of_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("result.json");

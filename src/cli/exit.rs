@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use fairdrain::broker::BrokerError;
 #[cfg(feature = "kafka")]
 use fairdrain::broker::kafka;
-use fairdrain::run::RunError;
 use fairdrain::report::file::FileError;
 use fairdrain::report::{Ends, Report};
+use fairdrain::run::RunError;
 use fairdrain::scenario::{LoadError, ScenarioErrors};
 
 use super::output;

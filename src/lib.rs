@@ -5,10 +5,13 @@ pub use topic_set::TopicSet;
 
 pub mod assemble;
 pub mod broker;
+#[cfg(feature = "cli")]
+pub mod compare;
 pub mod drive;
 pub mod fidelity;
 pub mod metrics;
 pub mod policy;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod session;

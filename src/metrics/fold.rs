@@ -74,6 +74,7 @@ pub struct Fold {
     in_hand: Vec<(BatchId, u64)>,
     in_hand_bytes: u64,
     in_hand_bytes_peak: u64,
+    has_delivered: bool,
     client: Client,
 
     assembler: RunAssembler,
@@ -96,6 +97,8 @@ struct Topic {
     arrived: u64,
     first_record: Option<Time>,
     first_poll: u64,
+    /// Records in the run's first poll that returned any.
+    first_poll_records: u64,
     /// The last poll that delivered some of it, and its place among that poll's topics.
     served: (u64, usize),
 }
@@ -145,6 +148,7 @@ impl Fold {
                 arrived: 0,
                 first_record: None,
                 first_poll: 0,
+                first_poll_records: 0,
                 served: (0, 0),
             }
         };
@@ -171,6 +175,7 @@ impl Fold {
             in_hand: Vec::with_capacity(8),
             in_hand_bytes: 0,
             in_hand_bytes_peak: 0,
+            has_delivered: false,
             client: Client::default(),
             assembler: RunAssembler::new(scenario.seed, scenario.topics.iter().map(|t| t.required.then_some(t.keys))),
             blame: Blame::new(&layout.consumers, layout.rounds, layout.credit),
@@ -210,6 +215,7 @@ impl Fold {
             .map(|(i, topic)| TopicMetrics {
                 first_record: topic.first_record.map(|at| at.since(Time::ZERO)),
                 first_poll: topic.first_record.map(|_| topic.first_poll),
+                first_poll_records: topic.first_poll_records,
                 completion: (topic.backlog_processed == topic.backlog)
                     .then(|| topic.backlog_processed_at.since(Time::ZERO)),
                 gap_max: self.gaps.longest(i).0,
@@ -302,7 +308,11 @@ impl Fold {
         for &Served { topic, .. } in &self.served {
             self.gaps.end(topic, now);
         }
+        let is_first = !core::mem::replace(&mut self.has_delivered, true);
         for &Served { topic, records, new } in &self.served {
+            if is_first {
+                self.topics[topic].first_poll_records = records;
+            }
             self.gaps.count(topic, records);
             self.jain.serve(topic, new);
             self.duplicates += records - new;

@@ -126,6 +126,8 @@ pub struct TopicMetrics {
     pub first_record: Option<Duration>,
     /// Number, from 1, of the poll that delivered the first record.
     pub first_poll: Option<u64>,
+    /// Records of this topic in the first poll of the run that returned anything.
+    pub first_poll_records: u64,
     /// Zero to the processing of its last backlog record (zero if it has no backlog).
     pub completion: Option<Duration>,
     /// Longest interval with lag and nothing delivered.

@@ -1,0 +1,39 @@
+//! `doctor`: what this program was built with, and whether it works here.
+
+use fairdrain::policy::Name;
+use fairdrain::scenario::{Client, bundled};
+
+use super::exit::Exit;
+use super::output::print;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Runs the command.
+pub(crate) fn run(_: &Args) -> anyhow::Result<Exit> {
+    let feature = |name: &str, on: bool| format!("{} {name}", if on { "with" } else { "without" });
+    let features = [
+        feature("kafka", cfg!(feature = "kafka")),
+        feature("ssl", cfg!(feature = "ssl")),
+        feature("sasl", cfg!(feature = "sasl")),
+        feature("zstd", cfg!(feature = "zstd")),
+    ];
+    let clients: Vec<String> = Client::all().map(|c| c.to_string()).collect();
+    let schedulers: Vec<String> = Name::ALL.iter().map(ToString::to_string).collect();
+    let mut lines = vec![
+        ("fairdrain", env!("CARGO_PKG_VERSION").to_owned()),
+        ("built", format!("{}, {}", if cfg!(debug_assertions) { "debug" } else { "release" }, features.join(", "))),
+        ("system", format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
+        ("processors", std::thread::available_parallelism().map_or_else(|e| e.to_string(), |n| n.to_string())),
+        ("clients", clients.join(", ")),
+        ("schedulers", schedulers.join(", ")),
+        ("scenarios", format!("{} bundled", bundled().len())),
+    ];
+    if cfg!(debug_assertions) {
+        lines.push(("note", "a debug build is many times slower: use cargo run --release".into()));
+    }
+    let text: String = lines.iter().map(|(what, is)| format!("{what:<12} {is}\n")).collect();
+    print(text.as_bytes())?;
+    Ok(Exit::Fine)
+}

@@ -1,0 +1,108 @@
+//! `run`: one client, one scheduler, in detail.
+
+use std::path::PathBuf;
+
+use fairdrain::Time;
+use fairdrain::broker::{Action, Input, Signal};
+use fairdrain::compare::cap_of;
+use fairdrain::drive::Observer;
+use fairdrain::metrics::End;
+use fairdrain::report::Format;
+use fairdrain::run::{RunSpec, Watch, simulate_with};
+use fairdrain::trace::{Header, TraceWriter};
+
+use super::backend::Place;
+use super::compare::{Measured, differs, measure};
+use super::exit::{Exit, usage};
+use super::output::{self, Shown, note};
+use super::select::Selected;
+use super::{backend, select};
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  fairdrain run documented-backlog                              the scenario's client and first scheduler
+  fairdrain run documented-backlog --client librdkafka --scheduler fair --cap 500
+  fairdrain run documented-backlog --format jsonl               every poll, as a trace (fairdrain-trace/1)
+  fairdrain run my.toml --backend kafka --bootstrap-server localhost:9092 --client librdkafka")]
+pub(crate) struct Args {
+    /// A scenario file, or the name of a bundled scenario (`fairdrain scenario list`)
+    #[arg(value_name = "SCENARIO")]
+    scenario: PathBuf,
+
+    #[command(flatten)]
+    select: select::Args,
+
+    /// Do it twice and fail with exit code 5 if the results differ
+    #[arg(long, help_heading = "What to run")]
+    check_determinism: bool,
+
+    #[command(flatten)]
+    backend: backend::Args,
+
+    #[command(flatten)]
+    output: output::Args,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
+    args.output.format()?;
+    let selected = [args.select.select_one(&args.scenario, shown)?];
+    let place = args.backend.place()?;
+    if args.output.format()? == Format::Jsonl {
+        return match place {
+            Place::Simulation => trace(&selected[0], &args.output),
+            Place::Real { .. } => usage!("traces are of simulated runs; use --format json for a real one"),
+        };
+    }
+    match measure(&selected, &place, &args.backend, args.check_determinism)? {
+        Measured::Done(report) => args.output.emit(&report, Vec::new(), shown),
+        Measured::Differs(what) => Ok(differs(&what)),
+    }
+}
+
+/// Writes the poll-by-poll trace of one run.
+fn trace(Selected { clients, plan }: &Selected, output: &output::Args) -> anyhow::Result<Exit> {
+    if plan.seeds != Some(1) {
+        usage!("a trace is of one run: leave --seeds out");
+    }
+    let mut scenario = clients[0].clone();
+    let scheduler = plan.schedulers[0];
+    if let Some(&cap) = plan.caps.first() {
+        // The trace's header says what the scenario says.
+        scenario.consumer.max_poll_records = cap;
+        scenario.scheduler.max_poll_records = Some(cap);
+    }
+    let spec =
+        RunSpec { client: scenario.consumer.client, scheduler, cap: cap_of(&scenario, scheduler), seed: plan.seed };
+    let mut writer = Tracing(TraceWriter::new(Vec::new(), &Header::of(&scenario, scheduler, "simulated", 1))?);
+    let metrics = simulate_with(&scenario, &spec, &mut writer)?;
+    output.write(&writer.0.finish()?)?;
+    Ok(match metrics.end {
+        End::Complete => Exit::Fine,
+        End::LimitReached { .. } => Exit::LimitReached,
+        End::Interrupted { .. } => Exit::Interrupted,
+        End::Failed(reason) => {
+            note(&format!("error: {reason}"));
+            Exit::NothingMeasured
+        }
+    })
+}
+
+/// A trace writer looking on.
+struct Tracing(TraceWriter<Vec<u8>>);
+
+impl Watch for Tracing {
+    fn on_action(&mut self, now: Time, action: &Action) {
+        Observer::on_action(&mut self.0, now, action);
+    }
+
+    fn on_signal(&mut self, signal: &Signal) {
+        Observer::on_signal(&mut self.0, signal);
+    }
+
+    fn on_input(&mut self, now: Time, input: &Input) {
+        Observer::on_input(&mut self.0, now, input);
+    }
+}

@@ -1,0 +1,191 @@
+//! A comparison in sentences: who starves, which scheduler is best and what it costs, and what speaks against believing it.
+
+use std::cmp::Ordering;
+
+use super::model::{Compared, Report, Row};
+use super::remarks::{remarks, row_label};
+use super::units::{Micros, bytes, counted, grouped, ratio};
+use super::view::{by_client, client_label};
+
+/// Up to this factor two results count as equally good: below it, other things decide.
+const AS_GOOD: f64 = 1.1;
+
+/// What the abbreviations in the tables mean, and what the backend's numbers are worth.
+#[must_use]
+pub fn legend(report: &Report) -> String {
+    let mut legend = "TTCI is the time to complete input: until a key (a station) has had a record of every required topic processed; \
+                      p50, p95 over the keys. Bound: what no scheduler can beat. Time 0 is the scheduler's first action."
+        .to_owned();
+    if report.deterministic.is_none() {
+        legend += " n/a: can't be observed on a real client.";
+    }
+    if report.environment.backend == "mock" {
+        legend += " The mock cluster is right about what a client does and wrong about how long it takes: don't go by its times.";
+    }
+    legend
+}
+
+/// All findings of a comparison, in reading order.
+#[must_use]
+pub fn findings(compared: &Compared) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (client, rows) in by_client(compared) {
+        let client = client_label(client);
+        findings.extend(rows.iter().filter_map(|row| starvation(compared, &client, row)));
+        findings.extend(verdict(compared, &client, &rows));
+        findings.extend(luck(&client, &rows));
+    }
+    findings.extend(remarks(compared).iter().map(ToString::to_string));
+    findings
+}
+
+/// The topic that waits longest beyond the bound, and for what.
+fn starvation(compared: &Compared, client: &str, row: &Row) -> Option<String> {
+    let worst = &row.worst_run;
+    let starving = worst.starved.first()?;
+    let what = if starving.for_first_record { "for its first record" } else { "for more" };
+    let mut sentence = format!(
+        "{client}: {} waits {} {what} under {}, while others are served, most of all {} ({})",
+        starving.topic,
+        starving.waited_us,
+        row_label(compared, row),
+        starving.served_instead,
+        counted(starving.served_records, "record", "records"),
+    );
+    if let Some(causes) = worst.blame_us.as_ref().and_then(|b| b.get(&starving.topic)) {
+        let largest: Vec<String> =
+            causes.iter().filter(|(_, d)| !d.0.is_zero()).take(2).map(|(cause, d)| format!("{cause} ({d})")).collect();
+        if !largest.is_empty() {
+            sentence += &format!("; most of all its waiting is for {}", largest.join(" and "));
+        }
+    }
+    if row.seeds > 1 && !row.seeds_agree {
+        sentence += &format!("; that is seed {}, the worst of {}", worst.seed, row.seeds);
+    }
+    sentence.push('.');
+    let others: Vec<&str> = worst.starved[1..].iter().take(5).map(|s| s.topic.as_str()).collect();
+    if !others.is_empty() {
+        let more = worst.starved.len() - 1 - others.len();
+        let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let verb = if others.len() == 1 { "waits" } else { "wait" };
+        sentence += &format!(" {}{and} {verb} longer than {} too.", others.join(", "), worst.starvation_bound_us);
+    }
+    Some(sentence)
+}
+
+/// Which scheduler is best for complete inputs, and what it costs in comparison with `single`.
+fn verdict(compared: &Compared, client: &str, rows: &[&Row]) -> Option<String> {
+    if rows.len() < 2 {
+        return None;
+    }
+    let best = *rows.iter().min_by(|a, b| better(a, b))?;
+    if best.median.ttci_p95_us.is_none() {
+        return Some(format!("{client}: no scheduler here completes the inputs."));
+    }
+    let name = row_label(compared, best);
+    let single = rows.iter().find(|r| r.scheduler == "single");
+    let Some(single) = single else {
+        return Some(format!("{client}: {name} completes inputs soonest ({}).", shown(best)));
+    };
+    if as_good(single, best, rows) {
+        return Some(format!("{client}: single is as good as anything here: keep what you have."));
+    }
+    let times = single.median.ttci_p95_us.zip(best.median.ttci_p95_us).and_then(|(s, b)| s.ratio_to(b));
+    let times = times.map_or_else(String::new, |r| format!(", {} times as long", ratio(r)));
+    let costs = costs(best, single);
+    let costs = if costs.is_empty() {
+        "It costs nothing that shows here.".to_owned()
+    } else {
+        format!("It costs {}.", costs.join(", "))
+    };
+    Some(format!(
+        "{client}: {name} completes inputs soonest: {}; under single {}{times}. {costs}",
+        shown(best),
+        shown(single),
+    ))
+}
+
+fn shown(row: &Row) -> String {
+    let time = |t: Option<Micros>| t.map_or_else(|| "never".to_owned(), |t| t.to_string());
+    let (median, worst) = (row.median.ttci_p95_us, row.worst().ttci_p95_us);
+    if median == worst {
+        format!("TTCI p95 {}", time(median))
+    } else {
+        format!("TTCI p95 {}, at worst {}", time(median), time(worst))
+    }
+}
+
+/// By TTCI p95, then its worst, then the drain; equally good ones stay in the order in which they were asked for.
+fn better(a: &Row, b: &Row) -> Ordering {
+    let never_last = |t: Option<Micros>| (t.is_none(), t);
+    let key =
+        |r: &Row| (never_last(r.median.ttci_p95_us), never_last(r.worst().ttci_p95_us), never_last(r.median.drain_us));
+    key(a).cmp(&key(b))
+}
+
+fn as_good(single: &Row, best: &Row, rows: &[&Row]) -> bool {
+    let near = |mine: Option<Micros>, theirs: Option<Micros>| match (mine, theirs) {
+        (Some(mine), Some(theirs)) => mine <= theirs || mine.ratio_to(theirs).is_some_and(|r| r <= AS_GOOD),
+        (mine, theirs) => mine.is_some() || theirs.is_none(),
+    };
+    let soonest = rows.iter().filter_map(|r| r.median.drain_us).min();
+    single.worst_run.starved.is_empty()
+        && near(single.median.ttci_p95_us, best.median.ttci_p95_us)
+        && near(single.worst().ttci_max_us, best.worst().ttci_max_us)
+        && near(single.median.drain_us, soonest)
+}
+
+/// Where the better scheduler is noticeably worse than `single`.
+fn costs(best: &Row, single: &Row) -> Vec<String> {
+    let (b, s) = (&best.median, &single.median);
+    let mut costs = Vec::new();
+    match (b.drain_us, s.drain_us) {
+        (Some(mine), Some(theirs)) if mine.ratio_to(theirs).is_some_and(|r| r > 1.01) => {
+            costs.push(format!("a drain of {mine} instead of {theirs}"));
+        }
+        (None, Some(theirs)) => costs.push(format!("the drain ({theirs} under single)")),
+        _ => {}
+    }
+    if b.polls > s.polls {
+        costs.push(format!("{} polls instead of {}", grouped(b.polls), grouped(s.polls)));
+    }
+    if let (Some(mine), Some(theirs)) = (b.buffered_bytes_peak, s.buffered_bytes_peak)
+        && mine as f64 > theirs as f64 * AS_GOOD
+    {
+        costs.push(format!("{} buffered at most instead of {}", bytes(mine), bytes(theirs)));
+    }
+    if b.in_hand_bytes_peak as f64 > s.in_hand_bytes_peak as f64 * AS_GOOD {
+        costs.push(format!(
+            "{} in hand at most instead of {}",
+            bytes(b.in_hand_bytes_peak),
+            bytes(s.in_hand_bytes_peak)
+        ));
+    }
+    costs
+}
+
+/// Whether the topics' names decide anything, if names were permuted.
+fn luck(client: &str, rows: &[&Row]) -> Option<String> {
+    let spreads: Vec<_> = rows.iter().filter_map(|r| r.names.as_ref().map(|n| (*r, n))).collect();
+    let (row, names) = spreads.iter().max_by(|(_, a), (_, b)| {
+        let width =
+            |n: &super::NameSpread| n.worst.ttci_p95_us.zip(n.best.ttci_p95_us).and_then(|(w, b)| w.ratio_to(b));
+        width(a).unwrap_or(f64::INFINITY).total_cmp(&width(b).unwrap_or(f64::INFINITY))
+    })?;
+    let (Some(best), Some(worst)) = (names.best.ttci_p95_us, names.worst.ttci_p95_us) else {
+        return Some(format!(
+            "{client}: under {} the topics' names decide whether inputs complete at all.",
+            row.scheduler
+        ));
+    };
+    let factor = worst.ratio_to(best).unwrap_or(1.0);
+    Some(if factor <= AS_GOOD {
+        format!("{client}: the topics' names make no difference to the TTCI.")
+    } else {
+        format!(
+            "{client}: under {} the luck of the topics' names is worth a factor of {} in TTCI p95 ({best} to {worst}).",
+            row.scheduler,
+            ratio(factor),
+        )
+    })
+}

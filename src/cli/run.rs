@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-use fairdrain::Time;
-use fairdrain::broker::{Action, Input, Signal};
 use fairdrain::compare::cap_of;
-use fairdrain::drive::Observer;
 use fairdrain::metrics::End;
 use fairdrain::report::Format;
-use fairdrain::run::{RunSpec, Watch, simulate_with};
+use fairdrain::run::{RunSpec, Simulation};
 use fairdrain::trace::{Header, TraceWriter};
 
 use super::backend::Place;
@@ -76,9 +73,9 @@ fn trace(Selected { clients, plan }: &Selected, output: &output::Args) -> anyhow
     }
     let spec =
         RunSpec { client: scenario.consumer.client, scheduler, cap: cap_of(&scenario, scheduler), seed: plan.seed };
-    let mut writer = Tracing(TraceWriter::new(Vec::new(), &Header::of(&scenario, scheduler, "simulated", 1))?);
-    let metrics = simulate_with(&scenario, &spec, &mut writer)?;
-    output.write(&writer.0.finish()?)?;
+    let writer = TraceWriter::new(Vec::new(), &Header::of(&scenario, scheduler, "simulated", 1))?;
+    let (metrics, writer) = Simulation::new(&scenario, &spec)?.run_observed(spec.seed, writer);
+    output.write(&writer.finish()?)?;
     Ok(match metrics.end {
         End::Complete => Exit::Fine,
         End::LimitReached { .. } => Exit::LimitReached,
@@ -88,21 +85,4 @@ fn trace(Selected { clients, plan }: &Selected, output: &output::Args) -> anyhow
             Exit::NothingMeasured
         }
     })
-}
-
-/// A trace writer looking on.
-struct Tracing(TraceWriter<Vec<u8>>);
-
-impl Watch for Tracing {
-    fn on_action(&mut self, now: Time, action: &Action) {
-        Observer::on_action(&mut self.0, now, action);
-    }
-
-    fn on_signal(&mut self, signal: &Signal) {
-        Observer::on_signal(&mut self.0, signal);
-    }
-
-    fn on_input(&mut self, now: Time, input: &Input) {
-        Observer::on_input(&mut self.0, now, input);
-    }
 }

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod drive;
 pub mod metrics;
 pub mod policy;
+#[cfg(feature = "cli")]
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -11,6 +11,7 @@ pub mod drive;
 pub mod fidelity;
 pub mod metrics;
 pub mod policy;
+#[cfg(feature = "cli")]
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -114,7 +114,8 @@ fn a_full_disk_is_an_error() {
 
 #[test]
 fn usage_errors_have_code_2_and_say_what_there_is() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 15] = [
+        (&["compare", "wide", "--backend", "mock", "--permute-names", "2"], "for the simulation"),
         (&["demo", "--scheduler", "fare"], "single, multi-gather, multi-sequential, multi, fair, complete-first"),
         (&["demo", "--client", "kafkajs"], "aiokafka"),
         (&["demo", "--cap", "0"], "0 is not in 1.."),

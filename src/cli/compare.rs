@@ -7,9 +7,7 @@ use fairdrain::compare::compare;
 use fairdrain::report::{Compared, Report, Results, SCHEMA_VERSION};
 
 use super::backend::Place;
-use super::exit::Exit;
-#[cfg(not(feature = "kafka"))]
-use super::exit::usage;
+use super::exit::{Exit, usage};
 use super::output::{self, Shown, note};
 use super::select::Selected;
 use super::{backend, interrupt, rerun, select};
@@ -56,6 +54,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
         selected.push(one);
     }
     let place = args.backend.place()?;
+    if matches!(place, Place::Real { .. }) && (args.permute_names > 0 || args.check_determinism) {
+        usage!("--permute-names and --check-determinism are for the simulation: a real run is never the same twice");
+    }
     match measure(&selected, &place, &args.backend, args.check_determinism)? {
         Measured::Done(report) => args.output.emit(&report, Vec::new(), shown),
         Measured::Differs(what) => Ok(differs(&what)),
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
 /// What came of some comparisons.
 pub(crate) enum Measured {
     /// A report.
-    Done(Report),
+    Done(Box<Report>),
     /// Two times the same gave two results.
     Differs(String),
 }
@@ -107,14 +108,14 @@ pub(crate) fn measure(
         Place::Simulation => (results, None),
         Place::Real { .. } => (None, results),
     };
-    Ok(Measured::Done(Report {
+    Ok(Measured::Done(Box::new(Report {
         schema_version: SCHEMA_VERSION,
         command: rerun::command(selected.iter().all(|s| s.plan.seed == seed).then_some(seed)),
         complete,
         deterministic,
         measured,
         environment,
-    }))
+    })))
 }
 
 /// What came of some runs.

@@ -47,6 +47,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     args.output.format()?;
     let selected = [args.select.select_one(&args.scenario, shown)?];
     let place = args.backend.place()?;
+    if args.check_determinism && matches!(place, Place::Real { .. }) {
+        usage!("--check-determinism is for the simulation: a real run is never the same twice");
+    }
     if args.output.format()? == Format::Jsonl {
         return match place {
             Place::Simulation => trace(&selected[0], &args.output),

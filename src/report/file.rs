@@ -46,7 +46,7 @@ impl FileError {
 /// Refuses a path that can't become a report, before anything has run.
 ///
 /// # Errors
-/// As [`write`], as far as can be told without writing a report.
+/// As [`write()`], as far as can be told without writing a report.
 pub fn check(path: &Path) -> Result<(), FileError> {
     let target = Target::of(path)?;
     if let Target::File { folder, .. } = &target {

@@ -164,28 +164,27 @@ fn costs(best: &Row, single: &Row) -> Vec<String> {
     costs
 }
 
-/// Whether the topics' names decide anything, if names were permuted.
+/// What the topics' names decide, if names were permuted.
 fn luck(client: &str, rows: &[&Row]) -> Option<String> {
-    let spreads: Vec<_> = rows.iter().filter_map(|r| r.names.as_ref().map(|n| (*r, n))).collect();
-    let (row, names) = spreads.iter().max_by(|(_, a), (_, b)| {
-        let width =
-            |n: &super::NameSpread| n.worst.ttci_p95_us.zip(n.best.ttci_p95_us).and_then(|(w, b)| w.ratio_to(b));
-        width(a).unwrap_or(f64::INFINITY).total_cmp(&width(b).unwrap_or(f64::INFINITY))
-    })?;
-    let (Some(best), Some(worst)) = (names.best.ttci_p95_us, names.worst.ttci_p95_us) else {
-        return Some(format!(
-            "{client}: under {} the topics' names decide whether inputs complete at all.",
-            row.scheduler
-        ));
-    };
-    let factor = worst.ratio_to(best).unwrap_or(1.0);
-    Some(if factor <= AS_GOOD {
-        format!("{client}: the topics' names make no difference to the TTCI.")
+    let mut factors = Vec::new();
+    for row in rows {
+        let Some(names) = &row.names else { continue };
+        let (Some(best), Some(worst)) = (names.best.ttci_p95_us, names.worst.ttci_p95_us) else {
+            return Some(format!(
+                "{client}: under {} the topics' names decide whether inputs complete at all.",
+                row.scheduler
+            ));
+        };
+        let factor = worst.ratio_to(best).unwrap_or(1.0);
+        let span = if factor <= AS_GOOD { "nothing".to_owned() } else { format!("{best} to {worst}") };
+        factors.push((factor, format!("{span} under {}", row.scheduler)));
+    }
+    if factors.is_empty() {
+        None
+    } else if factors.iter().all(|(factor, _)| *factor <= AS_GOOD) {
+        Some(format!("{client}: the topics' names make no difference to the TTCI."))
     } else {
-        format!(
-            "{client}: under {} the luck of the topics' names is worth a factor of {} in TTCI p95 ({best} to {worst}).",
-            row.scheduler,
-            ratio(factor),
-        )
-    })
+        let spans: Vec<String> = factors.into_iter().map(|(_, span)| span).collect();
+        Some(format!("{client}: what the luck of the topics' names makes of TTCI p95: {}.", spans.join(", ")))
+    }
 }

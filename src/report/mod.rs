@@ -8,9 +8,7 @@ pub use reduce::Pick;
 pub use remarks::Remark;
 pub use units::Micros;
 
-#[cfg(feature = "cli")]
 mod csv;
-#[cfg(feature = "cli")]
 pub mod file;
 pub mod findings;
 mod json;
@@ -19,14 +17,12 @@ mod model;
 pub mod redact;
 mod reduce;
 mod remarks;
-#[cfg(feature = "cli")]
 mod table;
 pub mod units;
 mod view;
 
 /// An output format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// For reading on a terminal.
     Table,
@@ -56,7 +52,6 @@ impl Format {
 }
 
 /// What a table needs to know of the place where it is shown.
-#[cfg(feature = "cli")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// Characters in a line.
@@ -66,7 +61,6 @@ pub struct Layout {
 }
 
 /// Writes a report in a format. Ends with a newline.
-#[cfg(feature = "cli")]
 #[must_use]
 pub fn render(report: &Report, format: Format, layout: &Layout) -> String {
     match format {

@@ -30,11 +30,11 @@ pub(crate) struct Args {
     #[arg(long = "cap", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     caps: Vec<u32>,
 
-    /// Seed of everything drawn at random [default: the scenario's]
+    /// Seed of everything drawn at random: the data, and what clients and network draw in the first run [default: the scenario's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// How many seeds (N, N+1, ...) to run clients with whose behaviour is partly random [default: 25]
+    /// How many seeds (N, N+1, ...) to run clients with whose behaviour is partly random, on the same data [default: 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEEDS_MAX))]
     seeds: Option<u32>,
 }
@@ -70,7 +70,10 @@ impl Args {
                 }
             }
         }
-        let clients: Vec<Scenario> = parsed.into_iter().map(|p| p.scenario).collect();
+        let mut clients: Vec<Scenario> = parsed.into_iter().map(|p| p.scenario).collect();
+        if let Some(seed) = self.seed {
+            clients.iter_mut().for_each(|c| c.seed = seed);
+        }
         let plan = Plan {
             schedulers: distinct(&self.schedulers),
             caps: distinct(&self.caps),

@@ -81,7 +81,7 @@ impl TopicBacklog {
     fn of(topic: &Topic) -> Self {
         let value_bytes = mean(&topic.value_bytes);
         let size = |records| {
-            let bytes = u64::from(fairdrain_sim::batch_bytes(records, value_bytes, topic.key_bytes));
+            let bytes = fairdrain_sim::batch_bytes(records, value_bytes, topic.key_bytes);
             u32::try_from(bytes * 1000 / u64::from(topic.compression_millis.max(1))).unwrap_or(u32::MAX)
         };
         let layout = |partition| {

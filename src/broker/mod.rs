@@ -36,6 +36,14 @@ pub enum Action {
     },
     /// Give a delivered batch to the application. Answered by [`Input::Processed`].
     Process(BatchId),
+    /// Throw away, unprocessed, what a delivered batch has of these partitions: they have been revoked. Comes before the batch's
+    /// `Process`, if there is one at all: a batch with nothing else in it ends here. Not answered.
+    Discard {
+        /// Which batch.
+        batch: BatchId,
+        /// Which of its partitions.
+        partitions: Vec<PartitionId>,
+    },
     /// Commit these positions (offset of the next record to read). Answered by [`Input::Committed`] or [`Input::Failed`].
     Commit {
         /// The consumer that owns the partitions.

@@ -2,14 +2,40 @@
 //!
 //! A policy is a plain state machine: no clock, no entropy, no I/O. What all schedulers share (opening, credit, the offset ledger,
 //! commits, revocations, back-off, stop) is in [`Session`](crate::session::Session).
+//!
+//! A new policy is one file here, a variant of [`Name`] with its row in `name.rs`, and a variant of [`AnyPolicy`].
 
 use crate::{ConsumerId, Duration, Fill, Run, Time, TopicId, TopicSet};
+
+pub use any::{AnyPolicy, Settings};
+pub use capability::Incapable;
+pub use complete_first::CompleteFirst;
+pub use fair::{Fair, Guarantee};
+pub use multi::Multi;
+pub use multi_gather::MultiGather;
+pub use multi_sequential::MultiSequential;
+pub use name::{Name, UnknownName};
+pub use single::Single;
+
+mod any;
+mod capability;
+mod complete_first;
+mod drr;
+mod fair;
+mod multi;
+mod multi_gather;
+mod multi_sequential;
+mod name;
+mod single;
 
 /// What a policy is told. Everything it is told has already happened.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// A topic has records in its local queue.
     Ready(TopicId),
+    /// A consumer may be asked from now on, and could not be before: it has been assigned something, its poll has returned, its
+    /// commit has been answered, its back-off or revocation is over. Told so that nobody has to look through all consumers.
+    Idle(ConsumerId),
     /// A poll or take has returned.
     Delivered {
         /// Who.
@@ -21,19 +47,25 @@ pub enum Event<'a> {
     },
     /// A poll has ended in failure; the session holds the consumer back until its back-off is over.
     Failed(ConsumerId),
-    /// The application is done with a batch of this consumer.
+    /// The application is done with a batch of this consumer (or will never see it, because its partitions have been revoked).
     Processed(ConsumerId),
     /// The topics that still block incomplete inputs.
     Demand(&'a TopicSet),
-    /// What was buffered for these topics is gone (revoked, or the consumer started anew).
+    /// What was buffered for these topics is gone: none of their partitions is assigned any more.
     Emptied(&'a [TopicId]),
 }
 
 /// What a policy may look at when asked for its next step.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// How many more batches the application takes now. A policy is not asked while it is 0.
+    /// How many more batches the application takes now, polls in progress counted as taken. A policy is not asked while it is 0.
     pub credit: u32,
+    /// Batches of all consumers that have been delivered and not yet processed.
+    pub outstanding: u32,
+    /// Consumers with a poll, a take or a commit in progress.
+    pub busy: u32,
+    /// Consumers that have not had their first assignment yet.
+    pub joining: u32,
     /// Per consumer: what it is doing.
     pub consumers: &'a [ConsumerView],
 }
@@ -41,7 +73,7 @@ pub struct View<'a> {
 /// One consumer as a policy sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerView {
-    /// It has an assignment, no poll or take in progress, and no back-off running: it may be asked.
+    /// It has an assignment, no poll, take, commit or revocation in progress, and no back-off running: it may be asked.
     pub idle: bool,
     /// Its batches that have been delivered and not yet processed.
     pub outstanding: u32,
@@ -65,7 +97,7 @@ pub enum Step {
     Take {
         /// From whose.
         consumer: ConsumerId,
-        /// How many of each topic, in this order.
+        /// How many of each topic, in this order. Not empty, no zeros.
         plan: Vec<(TopicId, u32)>,
     },
     /// Nothing until the next event.
@@ -85,21 +117,4 @@ pub trait Policy {
     fn holds(&self) -> bool {
         false
     }
-}
-
-/// The schedulers there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Name {
-    /// One consumer, all topics, one cap.
-    Single,
-    /// A consumer a topic; rounds with a barrier.
-    MultiGather,
-    /// A consumer a topic, polled in turn by one thread.
-    MultiSequential,
-    /// A consumer a topic, each polled on its own.
-    Multi,
-    /// One consumer, deficit round robin over its topics' local queues.
-    Fair,
-    /// Like `Fair`, topics that block incomplete inputs first.
-    CompleteFirst,
 }

@@ -1,0 +1,32 @@
+//! The end of a session.
+
+use super::{Action, Commit, ConsumerId, Phase, Policy, Session};
+use crate::Duration;
+
+/// How long a broker may take to leave groups and destroy consumers.
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(10);
+
+impl<P: Policy> Session<P> {
+    pub(super) fn begin_stop(&mut self) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Finishing;
+        }
+    }
+
+    /// Goes as far with stopping as is possible now.
+    pub(super) fn advance_stop(&mut self) {
+        let at_rest = self.count.busy == 0 && self.count.revoking == 0 && self.batches.len() == 0;
+        if self.phase == Phase::Finishing && at_rest {
+            self.phase = Phase::Committing;
+            if self.config.commit != Commit::None {
+                for consumer in 0..self.config.consumers {
+                    self.commit(ConsumerId(consumer));
+                }
+            }
+        }
+        if self.phase == Phase::Committing && self.count.busy == 0 && self.count.revoking == 0 {
+            self.phase = Phase::Closing;
+            self.actions.push_back(Action::Close { by: self.now + CLOSE_WITHIN });
+        }
+    }
+}

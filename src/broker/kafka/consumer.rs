@@ -9,6 +9,7 @@
 //! default; for takes one a partition, and a turn within each topic. One queue a topic would be cheaper by 0.2 us for each
 //! partition and take, but within it librdkafka's fetch chunks of 1 MiB would make one partition wait for another.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -95,13 +96,15 @@ struct Consumer {
     /// All records of a consumer that polls.
     shared: Option<Queue>,
     flows: Vec<Flow>,
-    /// Partition queues that are forwarded; kept so that librdkafka keeps the partitions.
-    forwarded: Vec<Queue>,
+    /// Partition queues that are forwarded; held so that librdkafka keeps the partitions until they are assigned.
+    _forwarded: Vec<Queue>,
     messages: Vec<Message>,
     poll: Option<Poll>,
     revocation: Option<Revocation>,
     /// When commits without an answer were sent, oldest first.
-    commits_sent: std::collections::VecDeque<Instant>,
+    commits_sent: VecDeque<Instant>,
+    /// Commits that have been reported as lost; their answers may still come.
+    commits_given_up: u32,
     assigned: usize,
     /// Places of topics that can't be fetched now.
     failing: Vec<bool>,
@@ -132,8 +135,8 @@ pub(super) fn run(mut setup: Setup, commands: Receiver<Command>, to_self: Sender
     drop(events.send(Event::Started(started)));
     if let Some(consumer) = consumer {
         consumer.serve();
-        drop(events.send(Event::Closed(id)));
     }
+    drop(events.send(Event::Closed(id)));
 }
 
 impl Consumer {
@@ -173,12 +176,13 @@ impl Consumer {
             commits,
             shared,
             flows,
-            forwarded,
+            _forwarded: forwarded,
             client,
             messages: Vec::new(),
             poll: None,
             revocation: None,
-            commits_sent: std::collections::VecDeque::new(),
+            commits_sent: VecDeque::new(),
+            commits_given_up: 0,
             assigned: 0,
             down: None,
         })
@@ -371,6 +375,8 @@ impl Consumer {
     }
 
     fn revoke(&mut self, partitions: Partitions) {
+        // librdkafka asks a second time only if the first has been overtaken by the loss of the assignment.
+        self.give_back();
         let ids = self.ids(&partitions);
         let lost = self.client.is_assignment_lost();
         let by = Instant::now() + if lost { Duration::ZERO } else { REVOCATION_TIMEOUT };
@@ -424,12 +430,14 @@ impl Consumer {
 
     fn serve_commits(&mut self) {
         while let Some(reply) = self.commits.commit_reply() {
-            // An answer that comes after its commit was given up has been reported already.
-            if self.commits_sent.pop_front().is_some() {
-                match reply {
-                    Ok(()) => self.send(Input::Committed { consumer: self.setup.id }),
-                    Err(reason) => self.fail(None, Failure::Commit(reason)),
-                }
+            if self.commits_given_up > 0 {
+                self.commits_given_up -= 1;
+                continue;
+            }
+            self.commits_sent.pop_front();
+            match reply {
+                Ok(()) => self.send(Input::Committed { consumer: self.setup.id }),
+                Err(reason) => self.fail(None, Failure::Commit(reason)),
             }
         }
     }
@@ -443,6 +451,7 @@ impl Consumer {
         }
         if self.commits_sent.front().is_some_and(|&sent| now >= sent + COMMIT_TIMEOUT) {
             self.commits_sent.pop_front();
+            self.commits_given_up += 1;
             self.fail(None, Failure::Commit(format!("no answer within {} s", COMMIT_TIMEOUT.as_secs())));
         }
         let Some(down) = &mut self.down else { return };
@@ -526,7 +535,9 @@ impl Flow {
     /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.
     fn take(&mut self, quota: u32, messages: &mut Vec<Message>) {
         let mut left = quota;
-        if left > 0 && let Some(message) = self.peeked.take() {
+        if left > 0
+            && let Some(message) = self.peeked.take()
+        {
             messages.push(message);
             left -= 1;
         }

@@ -109,13 +109,8 @@ impl Conf {
         // SAFETY: the configuration is ours, the strings live during the call, and the buffer has the size stated; librdkafka
         // terminates what it writes.
         unsafe {
-            let result = rd::rd_kafka_conf_set(
-                self.0.as_ptr(),
-                key.as_ptr(),
-                value.as_ptr(),
-                error.as_mut_ptr(),
-                error.len(),
-            );
+            let result =
+                rd::rd_kafka_conf_set(self.0.as_ptr(), key.as_ptr(), value.as_ptr(), error.as_mut_ptr(), error.len());
             if result == rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK { Ok(()) } else { Err(text(error.as_ptr())) }
         }
     }
@@ -150,12 +145,7 @@ impl Client {
             rd::rd_kafka_conf_set_rebalance_cb(conf.0.as_ptr(), Some(on_rebalance));
             rd::rd_kafka_conf_set_error_cb(conf.0.as_ptr(), Some(on_error));
             rd::rd_kafka_conf_set_log_cb(conf.0.as_ptr(), Some(on_log));
-            rd::rd_kafka_new(
-                rd::rd_kafka_type_t::RD_KAFKA_CONSUMER,
-                conf.0.as_ptr(),
-                error.as_mut_ptr(),
-                error.len(),
-            )
+            rd::rd_kafka_new(rd::rd_kafka_type_t::RD_KAFKA_CONSUMER, conf.0.as_ptr(), error.as_mut_ptr(), error.len())
         };
         let Some(rk) = NonNull::new(rk) else {
             // SAFETY: terminated by rd_kafka_new.
@@ -238,25 +228,20 @@ impl Client {
         // SAFETY: live objects; the list is copied. Without a callback the answer becomes an event on the queue
         // (rdkafka_offset.c: rd_kafka_commit_queue).
         check(unsafe {
-            rd::rd_kafka_commit_queue(
-                self.rk(),
-                offsets.0.as_ptr(),
-                reply.queue.as_ptr(),
-                None,
-                ptr::null_mut(),
-            )
+            rd::rd_kafka_commit_queue(self.rk(), offsets.0.as_ptr(), reply.queue.as_ptr(), None, ptr::null_mut())
         })
     }
 
-    /// Asks the cluster for its brokers, at most this long. Blocks.
-    pub(super) fn probe(&self, wait: Duration) -> Result<(), String> {
-        let mut metadata = ptr::null();
+    /// Asks the cluster for its brokers, at most this long, and says how many there are. Blocks.
+    pub(super) fn probe(&self, wait: Duration) -> Result<usize, String> {
+        let mut metadata: *const rd::rd_kafka_metadata_t = ptr::null();
         // SAFETY: a live client; `metadata` is set if and only if there is no error, and destroyed once.
         unsafe {
             check(rd::rd_kafka_metadata(self.rk(), 0, ptr::null_mut(), &raw mut metadata, millis(wait)))?;
+            let brokers = (*metadata).broker_cnt;
             rd::rd_kafka_metadata_destroy(metadata);
+            Ok(brokers as usize)
         }
-        Ok(())
     }
 
     /// Begins to leave the group; goes on while the queue is served.
@@ -523,6 +508,10 @@ unsafe extern "C" fn on_error(_: *mut rd::rd_kafka_t, code: c_int, message: *con
 }
 
 unsafe extern "C" fn on_log(rk: *const rd::rd_kafka_t, _: c_int, _: *const c_char, line: *const c_char) {
+    if rk.is_null() {
+        // Not about any client.
+        return;
+    }
     // SAFETY: a live client with `Client::new`'s opaque, and a terminated string that lives during the call.
     unsafe { call(rd::rd_kafka_opaque(rk), Call::Log(text(line))) }
 }

@@ -1,6 +1,6 @@
 //! The application of a benchmark: threads that spend the stated time on every record by sleeping.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -27,6 +27,7 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     interrupt: Arc<AtomicBool>,
+    stop: AtomicBool,
 }
 
 #[derive(Default)]
@@ -35,8 +36,7 @@ struct State {
     /// Partitions that a worker is at: a partition's records are processed in order.
     busy: BTreeSet<PartitionId>,
     /// Runs left of each batch.
-    left: std::collections::BTreeMap<BatchId, usize>,
-    stopped: bool,
+    left: BTreeMap<BatchId, usize>,
 }
 
 struct Job {
@@ -49,13 +49,11 @@ impl Workers {
     pub(super) fn new(scenario: &Scenario, events: Sender<Event>, interrupt: Arc<AtomicBool>) -> Self {
         let application = scenario.application;
         let real = |d: crate::Duration| Duration::from_nanos(d.as_nanos());
-        let per_record: Vec<Duration> = scenario
-            .topics
-            .iter()
-            .map(|t| real(t.processing_per_record.unwrap_or(application.per_record)))
-            .collect();
+        let per_record: Vec<Duration> =
+            scenario.topics.iter().map(|t| real(t.processing_per_record.unwrap_or(application.per_record))).collect();
         let per_batch = real(application.per_batch);
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), interrupt });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), interrupt, stop: false.into() });
         // Work that costs nothing needs no thread: it is done as soon as it is submitted.
         let free = per_batch.is_zero() && per_record.iter().all(Duration::is_zero);
         let threads = (0..if free { 0 } else { application.workers })
@@ -92,7 +90,10 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        self.shared.lock().stopped = true;
+        // Under the lock, or a worker about to wait would miss it.
+        let state = self.shared.lock();
+        self.shared.stop.store(true, Ordering::Relaxed);
+        drop(state);
         self.shared.changed.notify_all();
         for thread in self.threads.drain(..) {
             // A worker that panicked has said so on stderr.
@@ -108,7 +109,7 @@ impl Shared {
 
     fn work(&self, events: &Sender<Event>) {
         let mut state = self.lock();
-        while !state.stopped {
+        while !self.stop.load(Ordering::Relaxed) {
             let Some(i) = state.waiting.iter().position(|job| !state.busy.contains(&job.run.partition)) else {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -135,14 +136,14 @@ impl Shared {
         }
     }
 
-    /// Sleeps until a moment. Returns early, with false, once interrupted.
+    /// Sleeps until a moment. Returns early, with false, once interrupted or stopped.
     fn sleep(&self, until: Instant) -> bool {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return true;
             }
-            if self.interrupt.load(Ordering::Relaxed) {
+            if self.interrupt.load(Ordering::Relaxed) || self.stop.load(Ordering::Relaxed) {
                 return false;
             }
             thread::sleep(left.min(SLICE));

@@ -1,5 +1,5 @@
 //! Scenarios and an observer for the tests of the real backend.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
 use fairdrain::broker::kafka::{Drained, Error, Options, Outcome, Request, Target, run};
 use fairdrain::broker::{Action, Fact, Input, Signal};
@@ -8,7 +8,7 @@ use fairdrain::policy::Name;
 use fairdrain::scenario::{
     Application, Brokers, Client, Commit, Consumer, Limits, Network, Scenario, Scheduler, Sizes, Start, Topic,
 };
-use fairdrain::{Duration, Time, TopicId, TopicSet};
+use fairdrain::{Duration, Time, TopicSet};
 
 pub const SEED: u64 = 7;
 
@@ -69,7 +69,6 @@ pub fn documented() -> Scenario {
 #[derive(Debug)]
 pub struct Seen {
     left: u64,
-    live: Vec<TopicId>,
     pub polls: u64,
     pub polls_empty: u64,
     /// Most records of one delivery.
@@ -82,8 +81,8 @@ pub struct Seen {
     pub drained: Option<Time>,
     /// Number of the poll that brought a topic's first record.
     pub first_poll: Vec<Option<u64>>,
-    /// What to do at each input.
-    pub script: fn(&Input),
+    script: fn(&Input),
+    /// Records that arrive during the run.
     late: u64,
 }
 
@@ -102,7 +101,6 @@ impl Seen {
             .sum();
         Self {
             left: scenario.topics.iter().map(|t| t.backlog).sum::<u64>() + live,
-            live: Vec::new(),
             polls: 0,
             polls_empty: 0,
             delivered_max: 0,
@@ -114,6 +112,12 @@ impl Seen {
             script: |_| (),
             late: live,
         }
+    }
+
+    /// Does something at each input.
+    pub fn script(mut self, script: fn(&Input)) -> Self {
+        self.script = script;
+        self
     }
 }
 

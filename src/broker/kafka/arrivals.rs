@@ -12,7 +12,7 @@ use super::load::{Writers, now_ms};
 use super::{Event, LoadedTopic};
 use crate::scenario::{Arrival, Scenario, Topic};
 
-/// How often acknowledgements are looked at.
+/// How often it looks whether it is to stop.
 const SLICE: Duration = Duration::from_millis(5);
 
 /// The producers of a drain, before it begins and while it goes on.
@@ -106,38 +106,27 @@ impl Drop for Arrivals {
 
 impl Producers {
     fn run(mut self, origin: Instant, events: &Sender<Event>, stop: &AtomicBool) {
-        let mut reported = Vec::new();
         while !stop.load(Ordering::Relaxed) {
-            let next =
-                self.live.iter_mut().filter_map(|live| live.due().map(|due| (due, live))).min_by_key(|(due, _)| *due);
-            let wait = match next {
-                Some((due, live)) if origin.elapsed() >= due => {
-                    if live.write(&mut self.writers, stop).is_err() {
-                        // What does not arrive is missing from the report, and the drain goes on without it.
-                        live.arrival.until = crate::Duration::ZERO;
-                    }
-                    Duration::ZERO
+            let live = self.live.iter_mut();
+            let next = live.filter_map(|live| live.due().map(|due| (due, live))).min_by_key(|(due, _)| *due);
+            let mut wait = SLICE;
+            let mut result = Ok(());
+            if let Some((due, live)) = next {
+                wait = due.saturating_sub(origin.elapsed()).min(SLICE);
+                if wait.is_zero() {
+                    // Before a consumer can have it: nobody should see a record delivered that has not arrived.
+                    let (topic, records) = (live.loaded.id, u64::from(live.arrival.batch_records));
+                    drop(events.send(Event::Appended { at: Instant::now(), topic, records }));
+                    result = live.write(&mut self.writers, stop).map_err(|e| e.to_string());
                 }
-                Some((due, _)) => due.saturating_sub(origin.elapsed()).min(SLICE),
-                None => SLICE,
-            };
+            }
             for (i, writer) in self.writers.iter().enumerate() {
                 writer.poll(if i == 0 { wait } else { Duration::ZERO });
+                result = result.and_then(|()| writer.acknowledged(|a| a.error.take().map_or(Ok(()), Err)));
             }
-            self.report(&mut reported, events);
-        }
-    }
-
-    fn report(&self, reported: &mut Vec<u64>, events: &Sender<Event>) {
-        let at = Instant::now();
-        for live in &self.live {
-            let i = live.loaded.id.index();
-            let by = |writer: &super::producer::Writer| writer.acknowledged(|a| a.records.get(i).copied().unwrap_or(0));
-            let total: u64 = self.writers.iter().map(by).sum();
-            reported.resize(reported.len().max(i + 1), 0);
-            if total > reported[i] {
-                drop(events.send(Event::Appended { at, topic: live.loaded.id, records: total - reported[i] }));
-                reported[i] = total;
+            if let Err(reason) = result {
+                drop(events.send(Event::Refused(format!("records no longer arrive: {reason}"))));
+                return;
             }
         }
     }

@@ -15,7 +15,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::error::Error;
-use super::ffi::{self, Call, Client, Conf};
+use super::ffi::{self, Call, Client, Conf, Mock};
 use super::{LoadedTopic, Log, conf};
 use crate::broker::BrokerError;
 
@@ -105,7 +105,7 @@ impl Cluster {
                     .set("test.mock.num.brokers", mock_brokers.to_string())
                     .create()
                     .map_err(|e| Error::refused(format!("librdkafka's mock cluster did not start: {e}")))?;
-                ffi::mock_without_rebalance_delay(mock.client());
+                Mock::of(mock.client()).into_iter().for_each(Mock::remove_rebalance_delay);
                 cluster.servers = mock.client().mock_cluster().map(|m| m.bootstrap_servers()).unwrap_or_default();
                 cluster.mock = Some(mock);
             }
@@ -191,19 +191,20 @@ impl Cluster {
     }
 
     /// Creates topics, with `max.message.bytes` if their batches need it, and waits until each partition has a leader.
-    pub(super) fn create(&self, topics: &[(LoadedTopic, Option<u32>)], leaders: &[u32]) -> Result<(), Error> {
-        if let Some(mock) = self.mock.as_ref().and_then(|mock| mock.client().mock_cluster()) {
-            for ((topic, _), leader) in topics.iter().zip(leaders) {
-                let created = mock.create_topic(&topic.name, topic.partitions as i32, 1);
-                let placed = created.and_then(|()| {
-                    (0..topic.partitions).try_for_each(|p| {
-                        let broker = (leader + p) as usize % self.brokers + 1;
-                        mock.partition_leader(&topic.name, p as i32, Some(broker as i32))
-                    })
-                });
-                placed.map_err(|e| Error::refused(format!("topic {} can't be created: {e}", topic.name)))?;
-            }
-            return Ok(());
+    pub(super) fn create(&self, topics: &[(LoadedTopic, Option<u32>)]) -> Result<(), Error> {
+        if let Some(mock) = self.mock.as_ref().and_then(|mock| Mock::of(mock.client())) {
+            // The mock cluster's thread looks for work ten times a second: all topics at once, or it takes 0.1 s for each.
+            return thread::scope(|scope| {
+                let create = |topic: &'_ LoadedTopic| {
+                    let (name, partitions) = (topic.name.clone(), topic.partitions);
+                    scope.spawn(move || mock.create_topic(&name, partitions).map_err(|reason| (name, reason)))
+                };
+                let threads: Vec<_> = topics.iter().map(|(topic, _)| create(topic)).collect();
+                threads.into_iter().try_for_each(|thread| {
+                    let created = thread.join().expect("nothing in it panics");
+                    created.map_err(|(name, reason)| Error::refused(format!("topic {name} can't be created: {reason}")))
+                })
+            });
         }
         let admin = self.admin()?;
         let bytes: Vec<Option<String>> = topics.iter().map(|(_, bytes)| bytes.map(|n| n.to_string())).collect();

@@ -6,6 +6,7 @@
 //! chooses; the closure must not call back into this module.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 use std::slice;
@@ -36,13 +37,33 @@ pub(super) fn version() -> String {
     unsafe { text(rd::rd_kafka_version_str()) }
 }
 
-/// Takes away the three seconds that a mock cluster's groups wait for more members.
-pub(super) fn mock_without_rebalance_delay<C: rdkafka::ClientContext>(client: &rdkafka::client::Client<C>) {
-    // SAFETY: the handle is alive as long as the client is; the mock cluster it returns (null if it has none) belongs to it.
-    unsafe {
-        let mock = rd::rd_kafka_handle_mock_cluster(client.native_ptr());
-        assert!(!mock.is_null(), "only for the client that carries the mock cluster");
-        rd::rd_kafka_mock_group_initial_rebalance_delay_ms(mock, 0);
+/// The mock cluster in a client that was created with `test.mock.num.brokers`.
+#[derive(Clone, Copy)]
+pub(super) struct Mock<'a> {
+    cluster: NonNull<rd::rd_kafka_mock_cluster_t>,
+    client: PhantomData<&'a ()>,
+}
+
+// SAFETY: every function of rdkafka_mock.h used here sends an operation to the cluster's own thread, through a locked queue.
+unsafe impl Send for Mock<'_> {}
+
+impl<'a> Mock<'a> {
+    pub(super) fn of<C: rdkafka::ClientContext>(client: &'a rdkafka::client::Client<C>) -> Option<Self> {
+        // SAFETY: a live client; null if it has no mock cluster, which lives as long as the client otherwise.
+        let cluster = unsafe { rd::rd_kafka_handle_mock_cluster(client.native_ptr()) };
+        NonNull::new(cluster).map(|cluster| Self { cluster, client: PhantomData })
+    }
+
+    /// Takes away the three seconds that groups wait for more members.
+    pub(super) fn remove_rebalance_delay(self) {
+        // SAFETY: a live mock cluster.
+        unsafe { rd::rd_kafka_mock_group_initial_rebalance_delay_ms(self.cluster.as_ptr(), 0) }
+    }
+
+    pub(super) fn create_topic(self, name: &str, partitions: u32) -> Result<(), String> {
+        let name = CString::new(name).map_err(|e| e.to_string())?;
+        // SAFETY: a live mock cluster, and a string that lives during the call, which waits for the answer.
+        check(unsafe { rd::rd_kafka_mock_topic_create(self.cluster.as_ptr(), name.as_ptr(), partitions as c_int, 1) })
     }
 }
 

@@ -158,10 +158,9 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
         (bytes > BATCH_BYTES_USUAL).then_some(bytes as u32)
     });
     let wanted: Vec<_> = topics.iter().cloned().zip(allowed).collect();
-    let leaders: Vec<u32> = scenario.topics.iter().map(|t| t.leader).collect();
     // From here on whatever is left early takes the topics with it.
     let mut loaded = Loaded { cluster, topics, prefix, took: Duration::ZERO, groups: Mutex::default(), keep: false };
-    cluster.create(&wanted, &leaders)?;
+    cluster.create(&wanted)?;
     produce(cluster, scenario, &loaded.topics)?;
     loaded.took = began.elapsed();
     loaded.keep = keep;

@@ -113,6 +113,7 @@ enum Event {
         waited: Duration,
         reason: String,
     },
+    Refused(String),
 }
 
 struct Consumer {
@@ -263,6 +264,7 @@ impl KafkaBroker {
                 let waited = crate::Duration::from_nanos(waited.as_nanos() as u64);
                 return Err(BrokerError::Unreachable { servers, waited, reason });
             }
+            Event::Refused(reason) => return Err(BrokerError::Refused(reason)),
             Event::Closed(consumer) => {
                 self.consumers[consumer.index()].closed = true;
                 if self.closing.is_none() || !self.consumers.iter().all(|c| c.closed) {

@@ -29,12 +29,7 @@ fn every_scheduler_delivers_every_record_once_and_in_order() {
     let outcome = drain(&scenario, &Name::ALL, &Target::Mock).unwrap();
     assert_eq!(outcome.drains.len(), Name::ALL.len());
     assert_eq!(outcome.environment.backend, "mock");
-    eprintln!("load {}", outcome.load);
     for drained in &outcome.drains {
-        eprintln!(
-            "{} drained {:?} ended {} {:?}",
-            drained.scheduler, drained.observer.drained, drained.ended, drained.observer
-        );
         assert_exact(drained, &scenario);
         let cap = if drained.scheduler == Name::Single { 3000 } else { 500 };
         assert!(drained.observer.delivered_max <= cap, "{}: {:?}", drained.scheduler, drained.observer);

@@ -54,6 +54,8 @@ pub(super) fn consumer(
         ("auto.offset.reset", "earliest".to_owned()),
         // An eager rebalance empties the split queues of partitions that stay, too.
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        // How long a topic that was there and is missing now may be so before it is an error. The loader has seen all of them.
+        ("topic.metadata.propagation.max.ms", "1000".to_owned()),
         ("fetch.min.bytes", c.fetch_min_bytes.to_string()),
         ("max.partition.fetch.bytes", c.max_partition_fetch_bytes.to_string()),
     ];

@@ -33,6 +33,8 @@ const REVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long all brokers may be gone before the run ends.
 const OUTAGE_MAX: Duration = Duration::from_secs(10);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the thread may be held up by asking.
+const PROBE_WAIT: Duration = Duration::from_millis(100);
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -223,7 +225,7 @@ impl Consumer {
             Command::Library(Call::Rebalance { assign: false, partitions }) => self.revoke(partitions),
             Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_)) => {}
             Command::Library(Call::Nonempty(place)) => self.look(place),
-            Command::Library(Call::Error { code, reason }) => self.handle_error(code, reason),
+            Command::Library(Call::Error { code, reason }) => self.handle_topic_error("", code, reason),
         }
     }
 
@@ -313,9 +315,6 @@ impl Consumer {
         self.messages.iter().for_each(|message| runs.push(message));
         let (runs, wrong) = runs.finish();
         self.messages.clear();
-        if !runs.is_empty() {
-            self.down = None;
-        }
         for (topic, failing) in self.setup.topics.iter().zip(&mut self.failing) {
             *failing &= !runs.iter().any(|run| run.partition.topic == topic.id);
         }
@@ -458,8 +457,8 @@ impl Consumer {
         if now < down.probed + PROBE_INTERVAL {
             return;
         }
-        // Blocks for a moment, which costs nothing while no broker answers; nothing else tells that one is back.
-        if self.client.probe(PROBE_INTERVAL / 2).is_ok() {
+        // Nothing else tells that a broker is back: what is delivered may have been in the client already.
+        if self.client.probe(PROBE_WAIT).is_ok() {
             self.down = None;
         } else if now >= down.since + OUTAGE_MAX {
             let (servers, reason) = (self.setup.servers.clone(), down.reason.clone());
@@ -473,8 +472,14 @@ impl Consumer {
     fn handle_error(&mut self, code: Code, reason: String) {
         let now = Instant::now();
         match code {
-            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN => {
-                self.down.get_or_insert(Down { since: now, probed: now, reason });
+            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
+            | Code::RD_KAFKA_RESP_ERR__TRANSPORT
+            | Code::RD_KAFKA_RESP_ERR__RESOLVE => {
+                let down = self.down.get_or_insert_with(|| Down { since: now, probed: now, reason: reason.clone() });
+                // A failed connection says more than "1/1 brokers are down", which comes first.
+                if code == Code::RD_KAFKA_RESP_ERR__TRANSPORT {
+                    down.reason = reason;
+                }
             }
             Code::RD_KAFKA_RESP_ERR__AUTHENTICATION
             | Code::RD_KAFKA_RESP_ERR__SSL
@@ -487,11 +492,16 @@ impl Consumer {
     }
 
     fn handle_topic_error(&mut self, name: &str, code: Code, reason: String) {
-        let Some(place) = self.setup.topics.iter().position(|t| t.name == name) else {
+        // Some errors of a partition carry its topic in their text only (rdkafka_partition.c: rd_kafka_toppar_enq_error).
+        let names =
+            |t: &LoadedTopic| t.name == name || reason.strip_prefix(&*t.name).is_some_and(|r| r.starts_with(" ["));
+        let Some(place) = self.setup.topics.iter().position(names) else {
             return self.handle_error(code, reason);
         };
         if !std::mem::replace(&mut self.failing[place], true) {
-            self.fail(Some(self.setup.topics[place].id), Failure::Fetch(format!("topic {name}: {reason}")));
+            let name = &self.setup.topics[place].name;
+            let reason = if reason.contains(name) { reason } else { format!("{name}: {reason}") };
+            self.fail(Some(self.setup.topics[place].id), Failure::Fetch(reason));
         }
     }
 
@@ -504,10 +514,11 @@ impl Consumer {
             flow.peeked = None;
         }
         if self.setup.start == Start::Group {
-            // Without this a cooperative member sends no LeaveGroup when it closes (2.12.1), and the others wait for its session
-            // to time out.
+            // Closing a cooperative member that has not begun to leave sends no LeaveGroup (2.12.1), and the others wait for its
+            // session to time out. It has begun when its member id is gone (rdkafka_cgrp.c: rd_kafka_cgrp_leave), and from then on
+            // the close waits for the answer.
             self.client.unsubscribe();
-            self.serve_until(by.min(Instant::now() + LEAVE_TIMEOUT), |c| c.assigned == 0);
+            self.serve_until(by.min(Instant::now() + LEAVE_TIMEOUT), |c| c.assigned == 0 && !c.client.is_member());
         }
         if self.client.close(&self.queue).is_ok() {
             self.serve_until(by, |c| c.client.is_closed());

@@ -265,6 +265,19 @@ impl Client {
         }
     }
 
+    /// Whether the client is a member of its group, or about to become one.
+    pub(super) fn is_member(&self) -> bool {
+        // SAFETY: a live client; null, or a string that is ours to free with librdkafka's own function.
+        unsafe {
+            let id = rd::rd_kafka_memberid(self.rk());
+            let is_member = !text(id).is_empty();
+            if !id.is_null() {
+                rd::rd_kafka_mem_free(self.rk(), id.cast());
+            }
+            is_member
+        }
+    }
+
     /// Begins to leave the group; goes on while the queue is served.
     pub(super) fn close(&self, queue: &Queue) -> Result<(), String> {
         // SAFETY: live objects; the error object is ours.

@@ -21,6 +21,8 @@ use crate::broker::BrokerError;
 
 /// How long an administrative request may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the clean-up may take, which nobody wants to wait for when the cluster is gone.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Where to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,7 +267,7 @@ impl Cluster {
         if self.mock.is_some() || names.is_empty() {
             return Ok(());
         }
-        let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT)).operation_timeout(Some(ADMIN_TIMEOUT));
+        let options = AdminOptions::new().request_timeout(Some(DELETE_TIMEOUT)).operation_timeout(Some(DELETE_TIMEOUT));
         let left = |why: String| Error::refused(format!("topics left behind: {}: {why}", names.join(", ")));
         let admin = self.admin()?;
         for result in block_on(admin.delete_topics(names, &options)).map_err(|e| left(e.to_string()))? {
@@ -282,7 +284,7 @@ impl Cluster {
         if self.mock.is_some() || names.is_empty() {
             return Ok(());
         }
-        let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT));
+        let options = AdminOptions::new().request_timeout(Some(DELETE_TIMEOUT));
         let left = |why: String| Error::refused(format!("groups left behind: {}: {why}", names.join(", ")));
         let admin = self.admin()?;
         for result in block_on(admin.delete_groups(names, &options)).map_err(|e| left(e.to_string()))? {

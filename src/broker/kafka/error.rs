@@ -34,6 +34,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Adds what else went wrong because of it.
+    pub(super) fn and(mut self, other: Option<Self>) -> Self {
+        if let (Some(other), Self::Broker(BrokerError::Unreachable { reason, .. } | BrokerError::Refused(reason))) =
+            (other, &mut self)
+        {
+            *reason = format!("{reason}; {other}");
+        }
+        self
+    }
+
     pub(super) fn refused(reason: impl Into<String>) -> Self {
         Self::Broker(BrokerError::Refused(reason.into()))
     }

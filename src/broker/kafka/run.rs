@@ -88,7 +88,10 @@ pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) ->
             left_behind = left_behind.or(loaded.remove().err());
             loaded = load(&cluster, scenario, seed, options.keep)?;
         }
-        drains.push(drain(request, &cluster, &loaded, scheduler, observer(scheduler))?);
+        match drain(request, &cluster, &loaded, scheduler, observer(scheduler)) {
+            Ok(drained) => drains.push(drained),
+            Err(error) => return Err(error.and(loaded.remove().err())),
+        }
     }
     let topics = loaded.topics.iter().map(|t| t.name.clone()).collect();
     let left_behind = left_behind.or(loaded.remove().err()).map(|e| e.to_string());

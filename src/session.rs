@@ -14,6 +14,7 @@ use consumer::Consumer;
 use ledger::Ledger;
 
 mod batches;
+mod commit;
 mod consumer;
 mod ledger;
 mod revoke;
@@ -326,38 +327,6 @@ impl<P: Policy> Session<P> {
         self.policy.on(self.now, &Event::Processed(consumer));
     }
 
-    /// Commits what a consumer has processed since the last time, unless a commit is in progress or there is nothing to commit.
-    fn commit(&mut self, id: ConsumerId) {
-        let consumer = &self.consumers[id.index()];
-        if !consumer.committing && !consumer.out && !consumer.dirty.is_empty() {
-            self.submit_commit(id);
-            self.change(id, |c| c.committing = true);
-        }
-    }
-
-    fn submit_commit(&mut self, id: ConsumerId) {
-        let consumer = &mut self.consumers[id.index()];
-        core::mem::swap(&mut consumer.dirty, &mut consumer.in_commit);
-        let offsets = consumer.in_commit.iter().map(|&partition| (partition, self.ledger.clean(partition))).collect();
-        self.actions.push_back(Action::Commit { consumer: id, offsets });
-    }
-
-    fn on_committed(&mut self, id: ConsumerId) {
-        let consumer = &mut self.consumers[id.index()];
-        if consumer.out {
-            return;
-        }
-        assert!(consumer.committing, "{id:?} has committed, but was not asked to");
-        consumer.in_commit.clear();
-        if self.config.commit == Commit::PerBatch && !consumer.dirty.is_empty() {
-            // What has been processed meanwhile is committed before the consumer polls again.
-            self.submit_commit(id);
-        } else {
-            self.change(id, |c| c.committing = false);
-        }
-        self.advance_revocation(id);
-    }
-
     fn on_failed(&mut self, id: ConsumerId, failure: &Failure) {
         if self.consumers[id.index()].out {
             return;
@@ -374,14 +343,7 @@ impl<P: Policy> Session<P> {
                 let until = self.consumers[id.index()].backing_off_until.expect("it has just been set");
                 self.timers.push(Reverse((until, id)));
             }
-            Failure::Commit(_) => {
-                assert!(self.consumers[id.index()].committing, "{id:?} fails to commit, but was not asked to");
-                let consumer = &mut self.consumers[id.index()];
-                let (ledger, dirty) = (&mut self.ledger, &mut consumer.dirty);
-                dirty.extend(consumer.in_commit.drain(..).filter(|&partition| ledger.soil(partition, id)));
-                self.change(id, |c| c.committing = false);
-                self.advance_revocation(id);
-            }
+            Failure::Commit(_) => self.on_commit_failed(id),
             // The client goes on with its other topics and retries by itself.
             Failure::Fetch(_) => {}
             Failure::Fatal(_) => self.on_fatal(id),

@@ -68,3 +68,25 @@ impl FromIterator<TopicId> for TopicSet {
         set
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_was_put_in_and_not_taken_out() {
+        let mut set: TopicSet = [3, 200, 64].map(TopicId).into_iter().collect();
+        assert!(!set.insert(TopicId(64)) && set.remove(TopicId(3)) && !set.remove(TopicId(4)));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [TopicId(64), TopicId(200)]);
+        assert_eq!((set.len(), set.contains(TopicId(3)), set.contains(TopicId(10_000))), (2, false, false));
+    }
+
+    #[test]
+    fn an_emptied_set_is_empty() {
+        let mut set = TopicSet::default();
+        assert!(set.is_empty());
+        set.insert(TopicId(70));
+        set.remove(TopicId(70));
+        assert!(set.is_empty() && set.iter().next().is_none());
+    }
+}

@@ -6,14 +6,24 @@
 
 use crate::TopicId;
 
-/// Records a visit, per flow: `cap` in proportion to the weights, 1 at least.
+/// Records a visit, per flow: its weight in lowest terms, so that the flows alternate as finely as they can.
 ///
-/// With equal weights and no more topics than `cap` the quanta of all topics together fit into one hand-over, so that each one
-/// serves every ready topic; if fewer are ready, it goes round several times.
+/// If a visit of every flow would exceed `cap`, the quanta are scaled down to it in proportion, but not below 1; so a hand-over
+/// serves every ready topic wherever there are records enough in the cap. They do not depend on how many topics there are, unless
+/// scaled: a topic that never has anything changes nothing for the others.
 pub(super) fn quanta(cap: u32, weights: &[u32]) -> Box<[u32]> {
     assert!(cap > 0 && weights.iter().all(|w| *w > 0), "cap {cap}, weights {weights:?}");
-    let sum: u64 = weights.iter().map(|w| u64::from(*w)).sum();
-    weights.iter().map(|w| (u64::from(cap) * u64::from(*w) / sum).max(1) as u32).collect()
+    let divisor = weights.iter().copied().fold(0, greatest_common_divisor);
+    let sum: u64 = weights.iter().map(|w| u64::from(w / divisor)).sum();
+    let scale = |w: u64| if sum > u64::from(cap) { (w * u64::from(cap) / sum).max(1) } else { w };
+    weights.iter().map(|w| scale(u64::from(w / divisor)) as u32).collect()
+}
+
+fn greatest_common_divisor(mut a: u32, mut b: u32) -> u32 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// A hand-over in the making: at most one entry a topic.
@@ -41,9 +51,10 @@ impl Plan {
         }
     }
 
-    /// The finished plan; this one is empty again.
+    /// The finished plan; this one is empty again, with room for another one of the same size, so that it does not have to grow.
     pub(super) fn finish(&mut self) -> Vec<(TopicId, u32)> {
-        core::mem::take(&mut self.entries)
+        let room = Vec::with_capacity(self.entries.len());
+        core::mem::replace(&mut self.entries, room)
     }
 }
 
@@ -183,9 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn quanta_share_the_cap_by_weight() {
-        assert_eq!(*quanta(500, &[1; 5]), [100; 5]);
-        assert_eq!(*quanta(10, &[3, 1, 1]), [6, 2, 2]);
+    fn quanta_are_weights_in_lowest_terms_scaled_to_the_cap() {
+        assert_eq!(*quanta(500, &[1; 5]), [1; 5]);
+        assert_eq!(*quanta(500, &[300, 100, 100]), [3, 1, 1]);
+        assert_eq!(*quanta(10, &[1000, 1, 1]), [9, 1, 1]);
         assert_eq!(*quanta(2, &[1; 5]), [1; 5]);
     }
 

@@ -6,8 +6,8 @@ use crate::{ConsumerId, Time, TopicId, TopicSet};
 
 /// Deficit round robin over the topics that have something to take. One hand-over is one take with a plan of `cap` records.
 ///
-/// A flow is a topic. Its quantum is [`Settings::cap`] in proportion to its weight among *all* topics, 1 at least. If fewer topics
-/// are ready the hand-over goes round several times, so the cap is always planned in full: it is work-conserving. A flow cut off
+/// A flow is a topic. Its quantum, in records, is its weight in lowest terms (scaled down if those of all topics would not fit into
+/// [`Settings::cap`], 1 at least). A hand-over goes round until the cap is planned in full: it is work-conserving. A flow cut off
 /// by the cap keeps its deficit and its place. How much a flow has is not known: what it can't use because it runs dry is lost, and
 /// it comes back at the end of the round.
 ///
@@ -49,7 +49,7 @@ impl Fair {
 
     /// What a topic can rely on. With Q the sum of all quanta and q its own:
     /// - others are visited once each before its turn comes, so its visit begins in hand-over `ceil((Q - q + 1) / cap)` at the
-    ///   latest: in the very next one if all quanta fit into the cap, which they do with equal weights and `topics <= cap`;
+    ///   latest: in the very next one if all quanta fit into the cap, as they do with equal weights and `topics <= cap`;
     /// - between two services lie at most what follows it in one hand-over (`cap - 1` records), and then either what precedes it
     ///   in the next one (`cap - 1`) or a visit of each of the others (`Q - q`).
     #[must_use]

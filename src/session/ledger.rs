@@ -102,8 +102,11 @@ impl Ledger {
             pending.done = true;
         }
         let before = partition.position;
-        while let Some(done) = partition.pending.pop_front_if(|pending| pending.done) {
-            partition.position = Some(done.next);
+        while let Some(pending) = partition.pending.front()
+            && pending.done
+        {
+            partition.position = Some(pending.next);
+            partition.pending.pop_front();
         }
         partition.position != before && !core::mem::replace(&mut partition.dirty, true)
     }

@@ -51,12 +51,15 @@ impl<P: Policy> Session<P> {
     pub(super) fn advance_revocation(&mut self, id: ConsumerId) {
         let consumer = &mut self.consumers[id.index()];
         let Some(revocation) = &mut consumer.revocation else { return };
+        if revocation.partitions.is_empty() {
+            return self.finish_revocation(id);
+        }
         if consumer.committing || !revocation.partitions.iter().all(|&p| self.ledger.is_settled(p)) {
             return;
         }
         let first_time = !core::mem::replace(&mut revocation.committed, true);
         // Committed in `OnStop` too: after this there is no other chance.
-        if first_time && self.config.commit != Commit::None && !revocation.partitions.is_empty() {
+        if first_time && self.config.commit != Commit::None {
             self.commit(id);
         }
         if !self.consumers[id.index()].committing {

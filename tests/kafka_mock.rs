@@ -25,7 +25,8 @@ fn alone() -> std::sync::MutexGuard<'static, ()> {
 #[test]
 fn every_scheduler_delivers_every_record_once_and_in_order() {
     let _alone = alone();
-    let scenario = documented();
+    let mut scenario = documented();
+    scenario.consumer.poll_timeout = Duration::from_millis(20);
     let outcome = drain(&scenario, &Name::ALL, &Target::Mock).unwrap();
     assert_eq!(outcome.drains.len(), Name::ALL.len());
     assert_eq!(outcome.environment.backend, "mock");
@@ -49,6 +50,7 @@ fn partitions_brokers_sizes_and_groups_make_no_difference() {
     scenario.brokers.count = 3;
     scenario.consumer.start = Start::Group;
     scenario.consumer.commit = Commit::PerBatch;
+    scenario.consumer.poll_timeout = Duration::from_millis(20);
     let outcome = drain(&scenario, &Name::ALL, &Target::Mock).unwrap();
     assert_eq!(outcome.environment.brokers, 3);
     outcome.drains.iter().for_each(|drained| assert_exact(drained, &scenario));

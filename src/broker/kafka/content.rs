@@ -104,3 +104,66 @@ impl Checker {
         key == self.key && bytes == content.value_bytes(partition, offset) as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Topic;
+
+    fn content(value_bytes: Sizes, compression_millis: u32) -> Content {
+        let topic = Topic {
+            name: "A".to_owned(),
+            partitions: 1,
+            backlog: 0,
+            value_bytes,
+            key_bytes: 6,
+            batch_records: 100,
+            compression_millis,
+            arrival: None,
+            keys: 10,
+            weight: 1,
+            required: true,
+            leader: 0,
+            processing_per_record: None,
+        };
+        Content::new(7, TopicId(0), &topic)
+    }
+
+    #[test]
+    fn a_key_is_its_number_with_leading_zeros_and_all_occur_in_turn() {
+        let mut content = content(Sizes::Fixed(1), 1000);
+        let mut key = Vec::new();
+        let mut keys: Vec<String> = (0..10)
+            .map(|offset| {
+                content.write_key(0, offset, &mut key);
+                String::from_utf8(key.clone()).unwrap()
+            })
+            .collect();
+        keys.sort();
+        assert_eq!((keys[0].as_str(), keys[9].as_str(), keys.len()), ("000000", "000009", 10));
+    }
+
+    #[test]
+    fn sizes_follow_their_distribution() {
+        let sizes = |sizes| {
+            let content = content(sizes, 1000);
+            (0..3000).map(|offset| content.value_bytes(0, offset)).collect::<Vec<_>>()
+        };
+        assert!(sizes(Sizes::Fixed(200)).iter().all(|&n| n == 200));
+        let uniform = sizes(Sizes::Uniform(10, 12));
+        for n in 10..=12 {
+            assert!((900..1100).contains(&uniform.iter().filter(|&&m| m == n).count()), "{n}");
+        }
+        let table = sizes(Sizes::Table(vec![(5, 2), (7, 1)]));
+        assert!((1900..2100).contains(&table.iter().filter(|&&m| m == 5).count()));
+        assert!(table.iter().all(|m| [5, 7].contains(m)));
+    }
+
+    #[test]
+    fn a_value_has_as_much_noise_as_its_compression_leaves() {
+        let mut value = Vec::new();
+        content(Sizes::Fixed(1000), 4000).write_value(0, 3, &mut value);
+        assert!(value.len() == 1000 && value[250..].iter().all(|&b| b == 0));
+        assert!(value[..250].iter().filter(|&&b| b == 0).count() < 10);
+    }
+}

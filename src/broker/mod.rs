@@ -9,6 +9,8 @@ use crate::{BatchId, ConsumerId, Duration, Fill, PartitionId, Run, Time, TopicId
 
 pub use fairdrain_sim::{Fact, LocalCause, Signal};
 
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod sim;
 
 /// What a session asks its broker to do. Submitting never blocks; what comes of it arrives as an [`Input`].

@@ -127,13 +127,22 @@ impl Args {
     /// The environment block of a report made here.
     pub(crate) fn environment(&self) -> Environment {
         Environment {
-            fairdrain_version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: self.backend.name().to_owned(),
-            os: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-            cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
-            librdkafka_version: None,
             bootstrap_servers: self.bootstrap_server.clone().filter(|_| self.backend == Backend::Kafka),
+            ..simulated()
         }
+    }
+}
+
+/// The environment block of a simulation made here.
+pub(crate) fn simulated() -> Environment {
+    Environment {
+        fairdrain_version: env!("CARGO_PKG_VERSION").to_owned(),
+        backend: Backend::Sim.name().to_owned(),
+        os: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        librdkafka_version: None,
+        bootstrap_servers: None,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum Exit {
     Fine = 0,
     Internal = 1,
     Usage = 2,
+    GateFailed = 3,
     NothingMeasured = 4,
     Nondeterminism = 5,
     LimitReached = 6,

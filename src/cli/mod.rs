@@ -15,6 +15,7 @@ mod interrupt;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod output;
+mod report;
 mod rerun;
 mod run;
 mod scenario;
@@ -42,8 +43,8 @@ Examples:
   fairdrain scenario init my.toml               begin a scenario of your own
 
 Exit status:
-  0 fine                   1 internal error       2 usage or configuration   4 nothing measured
-  5 nondeterminism found   6 limit reached before the drain had finished     7 backend unreachable
+  0 fine                   1 internal error       2 usage or configuration   3 a gate failed
+  4 nothing measured     5 nondeterminism found 6 limit reached before the drain had finished     7 backend unreachable
   130 interrupted";
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +55,8 @@ enum Command {
     Run(run::Args),
     /// Compare schedulers, clients and caps on scenarios
     Compare(compare::Args),
+    /// Write, or check, the results of every bundled scenario as files
+    Report(report::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),
     /// Say what this program was built with, and whether it works here
@@ -71,6 +74,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args, shown),
         Command::Run(args) => run::run(&args, shown),
         Command::Compare(args) => compare::run(&args, shown),
+        Command::Report(args) => report::run(&args, shown),
         Command::Scenario(args) => scenario::run(&args, shown),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -1,0 +1,115 @@
+//! Properties: the scenario's, those that a scheduler needs, and the user's.
+
+use super::Error;
+use super::ffi::Conf;
+use crate::scenario::Scenario;
+
+/// What a run depends on; a user's value would break it.
+const RESERVED: [(&str, &str); 7] = [
+    ("bootstrap.servers", "is what --bootstrap-server gives"),
+    ("metadata.broker.list", "is what --bootstrap-server gives"),
+    ("group.id", "is a fresh one in every run"),
+    ("enable.auto.commit", "is off: what is committed, and when, is the session's business"),
+    ("enable.auto.offset.store", "is off: what is committed, and when, is the session's business"),
+    ("enable.partition.eof", "is off: the batch call would take an end for a record (librdkafka #4844)"),
+    ("auto.offset.reset", "is `earliest`: the backlog is what there is to measure"),
+];
+
+/// Refuses what librdkafka does not know, and what a run depends on.
+pub(super) fn check(properties: &[(String, String)]) -> Result<(), Error> {
+    let mut conf = Conf::new();
+    for (key, value) in properties {
+        if let Some((_, why)) = RESERVED.iter().find(|(reserved, _)| reserved == key) {
+            return Err(refused(key, value, format!("{key} {why}")));
+        }
+        conf.set(key, value).map_err(|reason| refused(key, value, reason))?;
+    }
+    Ok(())
+}
+
+fn refused(key: &str, value: &str, reason: String) -> Error {
+    let secret = ["password", "secret", "jaas", "ssl.key.pem"].iter().any(|word| key.contains(word));
+    let reason = if secret { reason.replace(value, "***") } else { reason };
+    let value = if secret { "***" } else { value };
+    Error::Property { key: key.to_owned(), value: value.to_owned(), reason }
+}
+
+/// The configuration of a consumer in a drain.
+pub(super) fn consumer(
+    scenario: &Scenario,
+    servers: &str,
+    group: &str,
+    takes: Option<u32>,
+    properties: &[(String, String)],
+) -> Result<Conf, Error> {
+    let c = &scenario.consumer;
+    let ms = |d: crate::Duration| (d.as_nanos() / 1_000_000).to_string();
+    let mut all = vec![
+        ("bootstrap.servers", servers.to_owned()),
+        ("group.id", group.to_owned()),
+        ("client.id", "fairdrain".to_owned()),
+        ("enable.auto.commit", "false".to_owned()),
+        ("enable.auto.offset.store", "false".to_owned()),
+        ("enable.partition.eof", "false".to_owned()),
+        ("auto.offset.reset", "earliest".to_owned()),
+        // An eager rebalance empties the split queues of partitions that stay, too.
+        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        // How long a topic that was there and is missing now may be so before it is an error. The loader has seen all of them.
+        ("topic.metadata.propagation.max.ms", "1000".to_owned()),
+        ("fetch.min.bytes", c.fetch_min_bytes.to_string()),
+        ("max.partition.fetch.bytes", c.max_partition_fetch_bytes.to_string()),
+    ];
+    // Split queues run dry one by one. With the defaults the others then wait behind a Fetch for the dry ones, parked at the broker
+    // (500 ms), or for the back-off of a full queue (1 s); and each of them would hold 100 000 messages.
+    let or = |set: Option<String>, for_takes: &str| set.or_else(|| takes.map(|_| for_takes.to_owned()));
+    let three_batches = (takes.unwrap_or(0).saturating_mul(3)).max(100).to_string();
+    let fetch_max_bytes = or(c.fetch_max_bytes.map(|n| n.to_string()), "52428800");
+    if let Some(bytes) = c.fetch_max_bytes.filter(|&bytes| bytes < 1_000_000) {
+        // rdkafka_conf.c: rd_kafka_conf_finalize refuses a fetch.max.bytes below this.
+        all.push(("message.max.bytes", bytes.to_string()));
+    }
+    for (key, value) in [
+        ("fetch.max.bytes", fetch_max_bytes),
+        ("fetch.wait.max.ms", or(c.fetch_max_wait.map(ms), "10")),
+        ("queued.min.messages", or(c.queued_min_messages.map(|n| n.to_string()), &three_batches)),
+        ("queued.max.messages.kbytes", c.queued_max_messages_kbytes.map(|n| n.to_string())),
+        ("fetch.queue.backoff.ms", or(c.fetch_queue_backoff.map(ms), "10")),
+    ] {
+        all.extend(value.map(|value| (key, value)));
+    }
+    let mut conf = Conf::new();
+    let users = properties.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    for (key, value) in all.into_iter().chain(users) {
+        conf.set(key, &value).map_err(|reason| refused(key, &value, reason))?;
+    }
+    Ok(conf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(key: &str, value: &str) -> String {
+        check(&[(key.to_owned(), value.to_owned())]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_property_is_refused_with_the_reason_of_librdkafka() {
+        assert_eq!(
+            message("fetch.wait.mx.ms", "5"),
+            "property fetch.wait.mx.ms=5: No such configuration property: \"fetch.wait.mx.ms\""
+        );
+        assert!(message("fetch.wait.max.ms", "soon").contains("Invalid value"));
+    }
+
+    #[test]
+    fn what_a_run_depends_on_is_not_for_the_user_to_set() {
+        assert!(message("enable.auto.commit", "true").contains("the session's business"));
+    }
+
+    #[test]
+    fn a_secret_is_not_echoed() {
+        let message = message("ssl.key.password.x", "hunter2");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}

@@ -1,0 +1,577 @@
+//! One consumer: a thread that owns an `rd_kafka_t`, its queues and its messages, and turns commands into events.
+//!
+//! The thread waits in one place, its command channel, where librdkafka's notifications arrive too. So it goes on serving
+//! rebalances and errors whatever its session does: partitions never deliver into the consumer's own queue but into queues of
+//! ours, and the former can be emptied at any time without taking a record. That also keeps `max.poll.interval.ms` satisfied while
+//! there is no credit (rdkafka_queue.c: rd_kafka_q_serve_rkmessages marks every call as a poll).
+//!
+//! The queues: for polls one for all topics, which has the order and the thresholds of the shared queue that librdkafka has by
+//! default; for takes one a partition, and a turn within each topic. One queue a topic would be cheaper by 0.2 us for each
+//! partition and take, but within it librdkafka's fetch chunks of 1 MiB would make one partition wait for another.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings::rd_kafka_resp_err_t as Code;
+
+use super::content::Checker;
+use super::ffi::{Call, Client, Conf, Message, Partitions, Queue};
+use super::runs::Runs;
+use super::{Event, LoadedTopic, Log};
+use crate::broker::{Failure, Input};
+use crate::scenario::Start;
+use crate::{ConsumerId, Fill, PartitionId, TopicId};
+
+/// The longest time without serving the consumer's queue; far below any `max.poll.interval.ms`.
+const TICK: Duration = Duration::from_millis(200);
+/// After which a commit without an answer counts as lost.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a revocation waits for the session.
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long all brokers may be gone before the run ends.
+const OUTAGE_MAX: Duration = Duration::from_secs(10);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the thread may be held up by asking.
+const PROBE_WAIT: Duration = Duration::from_millis(100);
+/// How long a leaving consumer waits for its assignment to be taken back.
+const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The consumer queue's number; a data queue's is the place of its topic in the consumer's list.
+const CONSUMER_QUEUE: usize = usize::MAX;
+
+/// What a consumer's thread is told.
+pub(super) enum Command {
+    Open,
+    Poll { cap: u32, deadline: Instant, fill: Fill },
+    Take(Vec<(TopicId, u32)>),
+    Commit(Vec<(PartitionId, i64)>),
+    RevokeDone,
+    Close { by: Instant },
+    Library(Call),
+}
+
+/// What it takes to start a consumer.
+pub(super) struct Setup {
+    pub(super) id: ConsumerId,
+    pub(super) topics: Vec<LoadedTopic>,
+    /// Whether records are taken topic by topic.
+    pub(super) takes: bool,
+    pub(super) start: Start,
+    pub(super) conf: Conf,
+    pub(super) servers: String,
+    pub(super) checker: Checker,
+    pub(super) log: Arc<Mutex<Log>>,
+}
+
+struct Poll {
+    cap: u32,
+    deadline: Instant,
+    fill: Fill,
+}
+
+struct Revocation {
+    partitions: Partitions,
+    by: Instant,
+}
+
+/// A topic's place in a consumer that takes.
+struct Flow {
+    /// One a partition.
+    queues: Vec<Queue>,
+    /// Whose turn it is.
+    turn: usize,
+    /// A message taken to see whether there is one: a queue's length counts librdkafka's own barriers too.
+    peeked: Option<Message>,
+    /// Nothing was there when last looked; the session waits for `Ready`.
+    dry: bool,
+}
+
+struct Consumer {
+    setup: Setup,
+    commands: Receiver<Command>,
+    events: Sender<Event>,
+    client: Client,
+    queue: Queue,
+    commits: Queue,
+    /// All records of a consumer that polls.
+    shared: Option<Queue>,
+    flows: Vec<Flow>,
+    /// Partition queues that are forwarded; held so that librdkafka keeps the partitions until they are assigned.
+    _forwarded: Vec<Queue>,
+    messages: Vec<Message>,
+    poll: Option<Poll>,
+    revocation: Option<Revocation>,
+    /// When commits without an answer were sent, oldest first.
+    commits_sent: VecDeque<Instant>,
+    /// Commits that have been reported as lost; their answers may still come.
+    commits_given_up: u32,
+    assigned: usize,
+    /// Places of topics that can't be fetched now.
+    failing: Vec<bool>,
+    down: Option<Down>,
+}
+
+struct Down {
+    since: Instant,
+    probed: Instant,
+    reason: String,
+}
+
+/// The thread's main function. Reports `Event::Started` first, whether it can start or not.
+pub(super) fn run(mut setup: Setup, commands: Receiver<Command>, to_self: Sender<Command>, events: Sender<Event>) {
+    let id = setup.id;
+    let log = setup.log.clone();
+    let conf = std::mem::replace(&mut setup.conf, Conf::new());
+    let hook = Box::new(move |call| match call {
+        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        // Fails only when the thread is on its way out.
+        call => drop(to_self.send(Command::Library(call))),
+    });
+    let consumer = Client::new(conf, hook).and_then(|client| Consumer::new(setup, client, commands, events.clone()));
+    let (started, consumer) = match consumer {
+        Ok(consumer) => (Ok(()), Some(consumer)),
+        Err(reason) => (Err(reason), None),
+    };
+    drop(events.send(Event::Started(started)));
+    if let Some(consumer) = consumer {
+        consumer.serve();
+    }
+    drop(events.send(Event::Closed(id)));
+}
+
+impl Consumer {
+    fn new(setup: Setup, client: Client, commands: Receiver<Command>, events: Sender<Event>) -> Result<Self, String> {
+        let mut queue = client.consumer_queue().ok_or("a consumer needs a group.id")?;
+        queue.notify(CONSUMER_QUEUE);
+        let mut commits = client.new_queue();
+        commits.notify(CONSUMER_QUEUE);
+        let shared = (!setup.takes).then(|| {
+            let mut shared = client.new_queue();
+            shared.notify(CONSUMER_QUEUE);
+            shared
+        });
+        let (mut flows, mut forwarded) = (Vec::new(), Vec::new());
+        for (place, topic) in setup.topics.iter().enumerate() {
+            let mut queues = Vec::new();
+            for partition in 0..topic.partitions {
+                // Before subscribing or assigning, or what arrives first would go to the consumer's queue.
+                let mut queue = client.partition_queue(&topic.name, partition).ok_or("no queue for a partition")?;
+                if let Some(shared) = &shared {
+                    queue.forward(shared);
+                    forwarded.push(queue);
+                } else {
+                    queue.split();
+                    queue.notify(place);
+                    queues.push(queue);
+                }
+            }
+            flows.push(Flow { queues, turn: 0, peeked: None, dry: true });
+        }
+        Ok(Self {
+            failing: vec![false; setup.topics.len()],
+            setup,
+            commands,
+            events,
+            queue,
+            commits,
+            shared,
+            flows,
+            _forwarded: forwarded,
+            client,
+            messages: Vec::new(),
+            poll: None,
+            revocation: None,
+            commits_sent: VecDeque::new(),
+            commits_given_up: 0,
+            assigned: 0,
+            down: None,
+        })
+    }
+
+    fn serve(mut self) {
+        loop {
+            self.serve_consumer_queue();
+            self.serve_commits();
+            self.advance_poll();
+            self.expire();
+            match self.commands.recv_timeout(self.wait()) {
+                Ok(Command::Close { by }) => return self.close(by),
+                Ok(command) => self.handle(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                // Whoever held the other end is gone without closing.
+                Err(RecvTimeoutError::Disconnected) => return self.close(Instant::now()),
+            }
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        let poll = self.poll.as_ref().map(|p| p.deadline);
+        let revocation = self.revocation.as_ref().map(|r| r.by);
+        let now = Instant::now();
+        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK, Duration::min)
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Open => self.open(),
+            Command::Poll { cap, deadline, fill } => self.poll = Some(Poll { cap, deadline, fill }),
+            Command::Take(plan) => self.take(&plan),
+            Command::Commit(offsets) => self.commit(&offsets),
+            Command::RevokeDone => self.give_back(),
+            Command::Close { .. } => unreachable!("handled by the loop"),
+            Command::Library(Call::Rebalance { assign: true, partitions }) => self.accept(&partitions),
+            Command::Library(Call::Rebalance { assign: false, partitions }) => self.revoke(partitions),
+            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_)) => {}
+            Command::Library(Call::Nonempty(place)) => self.look(place),
+            Command::Library(Call::Error { code, reason }) => self.handle_topic_error("", code, reason),
+        }
+    }
+
+    fn send(&self, input: Input) {
+        // Nobody listens any more only when the run is over.
+        drop(self.events.send(Event::Input(Instant::now(), input)));
+    }
+
+    fn fail(&self, topic: Option<TopicId>, failure: Failure) {
+        self.send(Input::Failed { consumer: self.setup.id, topic, failure });
+    }
+
+    fn open(&mut self) {
+        let mut list = Partitions::new();
+        let result = match self.setup.start {
+            Start::Group => {
+                self.setup.topics.iter().for_each(|t| list.add(&t.name, -1, 0));
+                self.client.subscribe(&list)
+            }
+            Start::Assign => {
+                let mut partitions = Vec::new();
+                for topic in &self.setup.topics {
+                    for partition in 0..topic.partitions {
+                        list.add(&topic.name, partition as i32, 0);
+                        partitions.push(PartitionId { topic: topic.id, partition });
+                    }
+                }
+                self.client.assign(Some(&list)).map(|()| {
+                    self.assigned = partitions.len();
+                    self.send(Input::Assigned { consumer: self.setup.id, partitions });
+                })
+            }
+        };
+        if let Err(reason) = result {
+            self.fail(None, Failure::Fatal(reason));
+        }
+    }
+
+    // --- records ---
+
+    fn advance_poll(&mut self) {
+        let (Some(poll), Some(shared)) = (&self.poll, &self.shared) else { return };
+        let (cap, deadline, fill) = (poll.cap, poll.deadline, poll.fill);
+        let had = self.messages.len();
+        shared.take(cap.saturating_sub(had as u32), &mut self.messages);
+        self.sift(had);
+        let full = self.messages.len() as u32 >= cap;
+        let enough = full || (fill == Fill::First && !self.messages.is_empty());
+        if enough || Instant::now() >= deadline {
+            self.poll = None;
+            self.deliver(Vec::new());
+        }
+    }
+
+    fn take(&mut self, plan: &[(TopicId, u32)]) {
+        let mut dry = Vec::new();
+        for &(topic, quota) in plan {
+            let Some(place) = self.setup.topics.iter().position(|t| t.id == topic) else { continue };
+            let had = self.messages.len();
+            self.flows[place].take(quota, &mut self.messages);
+            self.sift(had);
+            self.flows[place].dry = !self.flows[place].peek();
+            if self.flows[place].dry {
+                dry.push(topic);
+            }
+        }
+        self.deliver(dry);
+    }
+
+    /// Takes errors out of the messages from a place on: librdkafka puts them among the records.
+    fn sift(&mut self, from: usize) {
+        if self.messages[from..].iter().all(|m| m.error().is_none()) {
+            return;
+        }
+        for message in self.messages.split_off(from) {
+            match message.error() {
+                None => self.messages.push(message),
+                Some((code, reason)) => self.handle_topic_error(&message.topic(), code, reason),
+            }
+        }
+    }
+
+    /// Reports what has been collected, and lets go of it.
+    fn deliver(&mut self, dry: Vec<TopicId>) {
+        let at = Instant::now();
+        let mut runs = Runs::new(&self.setup.topics, &mut self.setup.checker);
+        self.messages.iter().for_each(|message| runs.push(message));
+        let (runs, wrong) = runs.finish();
+        self.messages.clear();
+        for (topic, failing) in self.setup.topics.iter().zip(&mut self.failing) {
+            *failing &= !runs.iter().any(|run| run.partition.topic == topic.id);
+        }
+        drop(self.events.send(Event::Delivered { at, consumer: self.setup.id, runs, dry, wrong }));
+    }
+
+    /// A flow may have something: say so if the session waits for it.
+    fn look(&mut self, place: usize) {
+        while self.flows.get(place).is_some_and(|flow| flow.dry) && self.flows[place].peek() {
+            match self.flows[place].peeked.take_if(|m| m.error().is_some()) {
+                Some(message) => {
+                    let (code, reason) = message.error().expect("just seen");
+                    self.handle_topic_error(&message.topic(), code, reason);
+                }
+                None => {
+                    self.flows[place].dry = false;
+                    self.send(Input::Ready(self.setup.topics[place].id));
+                }
+            }
+        }
+    }
+
+    // --- group ---
+
+    fn serve_consumer_queue(&mut self) {
+        let mut errors = Vec::new();
+        self.queue.take(64, &mut errors);
+        for message in &errors {
+            if let Some((code, reason)) = message.error() {
+                self.handle_topic_error(&message.topic(), code, reason);
+            }
+        }
+    }
+
+    fn ids(&self, partitions: &Partitions) -> Vec<PartitionId> {
+        let id = |(name, partition): (String, u32)| {
+            let topic = self.setup.topics.iter().find(|t| t.name == name)?.id;
+            Some(PartitionId { topic, partition })
+        };
+        partitions.iter().filter_map(id).collect()
+    }
+
+    fn accept(&mut self, partitions: &Partitions) {
+        let ids = self.ids(partitions);
+        let result = if self.client.is_cooperative() {
+            self.client.incremental_assign(partitions)
+        } else {
+            self.client.assign(Some(partitions))
+        };
+        match result {
+            Ok(()) => {
+                self.assigned += ids.len();
+                self.send(Input::Assigned { consumer: self.setup.id, partitions: ids });
+            }
+            Err(reason) => self.fail(None, Failure::Fatal(reason)),
+        }
+    }
+
+    fn revoke(&mut self, partitions: Partitions) {
+        // librdkafka asks a second time only if the first has been overtaken by the loss of the assignment.
+        self.give_back();
+        let ids = self.ids(&partitions);
+        let lost = self.client.is_assignment_lost();
+        let by = Instant::now() + if lost { Duration::ZERO } else { REVOCATION_TIMEOUT };
+        let consumer = self.setup.id;
+        drop(self.events.send(Event::Revoking { at: Instant::now(), consumer, partitions: ids, lost, by }));
+        self.revocation = Some(Revocation { partitions, by });
+        if lost {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        let Some(Revocation { partitions, .. }) = self.revocation.take() else { return };
+        let ids = self.ids(&partitions);
+        let result = if self.client.is_cooperative() {
+            self.client.incremental_unassign(&partitions)
+        } else {
+            self.client.assign(None)
+        };
+        self.assigned = self.assigned.saturating_sub(ids.len());
+        if let Err(reason) = result {
+            self.fail(None, Failure::Fatal(reason));
+        }
+        for place in 0..self.flows.len() {
+            let topic = self.setup.topics[place].id;
+            let gone = |p: u32| ids.contains(&PartitionId { topic, partition: p });
+            let flow = &mut self.flows[place];
+            if flow.peeked.as_ref().is_some_and(|m| gone(m.partition())) {
+                flow.peeked = None;
+            }
+            // What is left of the topic announces itself anew: no queue notifies twice.
+            if ids.iter().any(|id| id.topic == topic) {
+                flow.dry = true;
+                self.look(place);
+            }
+        }
+    }
+
+    fn commit(&mut self, offsets: &[(PartitionId, i64)]) {
+        let mut list = Partitions::new();
+        for &(partition, offset) in offsets {
+            if let Some(topic) = self.setup.topics.iter().find(|t| t.id == partition.topic) {
+                list.add(&topic.name, partition.partition as i32, offset);
+            }
+        }
+        match self.client.commit(&list, &self.commits) {
+            Ok(()) => self.commits_sent.push_back(Instant::now()),
+            Err(reason) => self.fail(None, Failure::Commit(reason)),
+        }
+    }
+
+    fn serve_commits(&mut self) {
+        while let Some(reply) = self.commits.commit_reply() {
+            if self.commits_given_up > 0 {
+                self.commits_given_up -= 1;
+                continue;
+            }
+            self.commits_sent.pop_front();
+            match reply {
+                Ok(()) => self.send(Input::Committed { consumer: self.setup.id }),
+                Err(reason) => self.fail(None, Failure::Commit(reason)),
+            }
+        }
+    }
+
+    // --- what goes wrong ---
+
+    fn expire(&mut self) {
+        let now = Instant::now();
+        if self.revocation.as_ref().is_some_and(|r| now >= r.by) {
+            self.give_back();
+        }
+        if self.commits_sent.front().is_some_and(|&sent| now >= sent + COMMIT_TIMEOUT) {
+            self.commits_sent.pop_front();
+            self.commits_given_up += 1;
+            self.fail(None, Failure::Commit(format!("no answer within {} s", COMMIT_TIMEOUT.as_secs())));
+        }
+        let Some(down) = &mut self.down else { return };
+        if now < down.probed + PROBE_INTERVAL {
+            return;
+        }
+        // Nothing else tells that a broker is back: what is delivered may have been in the client already.
+        if self.client.probe(PROBE_WAIT).is_ok() {
+            self.down = None;
+        } else if now >= down.since + OUTAGE_MAX {
+            let (servers, reason) = (self.setup.servers.clone(), down.reason.clone());
+            self.down = None;
+            drop(self.events.send(Event::Unreachable { servers, waited: OUTAGE_MAX, reason }));
+        } else {
+            down.probed = Instant::now();
+        }
+    }
+
+    fn handle_error(&mut self, code: Code, reason: String) {
+        let now = Instant::now();
+        match code {
+            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
+            | Code::RD_KAFKA_RESP_ERR__TRANSPORT
+            | Code::RD_KAFKA_RESP_ERR__RESOLVE => {
+                let down = self.down.get_or_insert_with(|| Down { since: now, probed: now, reason: reason.clone() });
+                // A failed connection says more than "1/1 brokers are down", which comes first.
+                if code == Code::RD_KAFKA_RESP_ERR__TRANSPORT {
+                    down.reason = reason;
+                }
+            }
+            Code::RD_KAFKA_RESP_ERR__AUTHENTICATION
+            | Code::RD_KAFKA_RESP_ERR__SSL
+            | Code::RD_KAFKA_RESP_ERR__FATAL
+            | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+            | Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => self.fail(None, Failure::Fatal(reason)),
+            // librdkafka retries by itself; the reason is worth keeping.
+            _ => self.setup.log.lock().unwrap_or_else(PoisonError::into_inner).push(reason),
+        }
+    }
+
+    fn handle_topic_error(&mut self, name: &str, code: Code, reason: String) {
+        // Some errors of a partition carry its topic in their text only (rdkafka_partition.c: rd_kafka_toppar_enq_error).
+        let names =
+            |t: &LoadedTopic| t.name == name || reason.strip_prefix(&*t.name).is_some_and(|r| r.starts_with(" ["));
+        let Some(place) = self.setup.topics.iter().position(names) else {
+            return self.handle_error(code, reason);
+        };
+        if !std::mem::replace(&mut self.failing[place], true) {
+            let name = &self.setup.topics[place].name;
+            let reason = if reason.contains(name) { reason } else { format!("{name}: {reason}") };
+            self.fail(Some(self.setup.topics[place].id), Failure::Fetch(reason));
+        }
+    }
+
+    // --- the end ---
+
+    fn close(mut self, by: Instant) {
+        // First of all, what holds memory of the client.
+        self.messages.clear();
+        for flow in &mut self.flows {
+            flow.peeked = None;
+        }
+        if self.setup.start == Start::Group {
+            // Closing a cooperative member that has not begun to leave sends no LeaveGroup (2.12.1), and the others wait for its
+            // session to time out. It has begun when its member id is gone (rdkafka_cgrp.c: rd_kafka_cgrp_leave), and from then on
+            // the close waits for the answer.
+            self.client.unsubscribe();
+            self.serve_until(by.min(Instant::now() + LEAVE_TIMEOUT), |c| c.assigned == 0 && !c.client.is_member());
+        }
+        if self.client.close(&self.queue).is_ok() {
+            self.serve_until(by, |c| c.client.is_closed());
+        }
+    }
+
+    /// Gives every revocation back at once.
+    fn serve_until(&mut self, by: Instant, done: impl Fn(&Self) -> bool) {
+        self.give_back();
+        while !done(self) && Instant::now() < by {
+            self.serve_consumer_queue();
+            match self.commands.recv_timeout(Duration::from_millis(5)) {
+                Ok(Command::Library(Call::Rebalance { assign: false, partitions })) => {
+                    self.revocation = Some(Revocation { partitions, by });
+                    self.give_back();
+                }
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+}
+
+impl Flow {
+    /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.
+    fn take(&mut self, quota: u32, messages: &mut Vec<Message>) {
+        let mut left = quota;
+        if left > 0
+            && let Some(message) = self.peeked.take()
+        {
+            messages.push(message);
+            left -= 1;
+        }
+        let mut open: Vec<usize> = (0..self.queues.len()).map(|i| (self.turn + i) % self.queues.len()).collect();
+        while left > 0 && !open.is_empty() {
+            let share = left.div_ceil(open.len() as u32);
+            open.retain(|&i| {
+                let ask = share.min(left);
+                let got = if ask == 0 { 0 } else { self.queues[i].take(ask, messages) };
+                left -= got;
+                self.turn = if ask == 0 { self.turn } else { (i + 1) % self.queues.len() };
+                got == ask
+            });
+        }
+    }
+
+    /// Whether a message is there.
+    fn peek(&mut self) -> bool {
+        if self.peeked.is_none() {
+            let mut one = Vec::new();
+            self.queues.iter().any(|queue| queue.take(1, &mut one) > 0);
+            self.peeked = one.pop();
+        }
+        self.peeked.is_some()
+    }
+}

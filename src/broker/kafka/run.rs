@@ -1,0 +1,175 @@
+//! Load, drain with each scheduler, verify, clean up.
+
+use super::arrivals::Arrivals;
+use super::cluster::{Cluster, Environment, Options, Target};
+use super::consumer::Setup;
+use super::content::Checker;
+use super::error::Error;
+use super::load::{Loaded, load};
+use super::verify::Verification;
+use super::watch::Watch;
+use super::workers::Workers;
+use super::{KafkaBroker, conf, load as loading};
+use crate::drive::{Driven, Observer, drive};
+use crate::policy::{AnyPolicy, Name, Settings};
+use crate::scenario::{Commit, Scenario};
+use crate::session::{Config, Session};
+use crate::{ConsumerId, Duration, Fill, Time};
+
+/// What to run, where, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What there is to drain. Its client has to be librdkafka, and it has no faults.
+    pub scenario: &'a Scenario,
+    /// The schedulers, one drain each.
+    pub schedulers: &'a [Name],
+    /// The cap of every scheduler, if other than the scenario's.
+    pub cap: Option<u32>,
+    /// What keys and sizes are drawn from.
+    pub seed: u64,
+    /// Where.
+    pub target: &'a Target,
+    /// How.
+    pub options: &'a Options,
+}
+
+/// The drains of a request.
+#[derive(Debug)]
+pub struct Outcome<O> {
+    /// What it ran on.
+    pub environment: Environment,
+    /// How long it took to load the backlog, once.
+    pub load: Duration,
+    /// One a scheduler, in the order of the request; fewer if interrupted.
+    pub drains: Vec<Drained<O>>,
+    /// The topics' names in the cluster, in the scenario's order: those of the last load.
+    pub topics: Vec<String>,
+    /// What could not be deleted afterwards, and why.
+    pub left_behind: Option<String>,
+}
+
+/// One drain.
+#[derive(Debug)]
+pub struct Drained<O> {
+    /// The scheduler.
+    pub scheduler: Name,
+    /// The caller's observer, which has seen all of it.
+    pub observer: O,
+    /// When the session was closed.
+    pub ended: Time,
+    /// Whether every record has arrived exactly once and in order.
+    pub verification: Verification,
+    /// Why the drain could not be completed, if something stood in its way.
+    pub failure: Option<String>,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+}
+
+/// Loads a scenario's backlog, drains it with each scheduler (fresh consumers and groups each, under an observer each), and removes
+/// what it has made, whatever happens.
+///
+/// Topics to which records go on arriving are loaded anew for each scheduler, so that all of them drain the same.
+///
+/// # Errors
+/// [`Error`] if the scenario, a property or the cluster does not allow the run, or the cluster is lost in the middle of it.
+pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) -> O) -> Result<Outcome<O>, Error> {
+    let &Request { scenario, schedulers, seed, target, options, .. } = request;
+    loading::check(scenario, target.backend())?;
+    let cluster = Cluster::connect(target, options, scenario.brokers.count)?;
+    let live = scenario.topics.iter().any(|t| t.arrival.is_some());
+    let mut loaded = load(&cluster, scenario, seed, options.keep)?;
+    let took = Duration::from_nanos(loaded.took.as_nanos() as u64);
+    let (mut drains, mut left_behind) = (Vec::new(), None);
+    for (i, &scheduler) in schedulers.iter().enumerate() {
+        if cluster.is_interrupted() {
+            break;
+        }
+        if live && i > 0 {
+            left_behind = left_behind.or(loaded.remove().err());
+            loaded = load(&cluster, scenario, seed, options.keep)?;
+        }
+        match drain(request, &cluster, &loaded, scheduler, observer(scheduler)) {
+            Ok(drained) => drains.push(drained),
+            Err(error) => return Err(error.and(loaded.remove().err())),
+        }
+    }
+    let topics = loaded.topics.iter().map(|t| t.name.clone()).collect();
+    let left_behind = left_behind.or(loaded.remove().err()).map(|e| e.to_string());
+    Ok(Outcome { environment: cluster.environment(), load: took, drains, topics, left_behind })
+}
+
+/// The settings of a scheduler in a scenario.
+fn settings(request: &Request<'_>, scheduler: Name) -> Settings {
+    let scenario = request.scenario;
+    let own = scenario.scheduler.max_poll_records.filter(|_| scheduler != Name::Single);
+    Settings {
+        cap: request.cap.or(own).unwrap_or(scenario.consumer.max_poll_records),
+        wait: scenario.consumer.poll_timeout,
+        fill: scenario.consumer.fill.unwrap_or(Fill::Full),
+        weights: scenario.topics.iter().map(|t| t.weight).collect(),
+        workers: scenario.application.workers,
+    }
+}
+
+fn drain<O: Observer>(
+    request: &Request<'_>,
+    cluster: &Cluster,
+    loaded: &Loaded<'_>,
+    scheduler: Name,
+    observer: O,
+) -> Result<Drained<O>, Error> {
+    let scenario = request.scenario;
+    let settings = settings(request, scheduler);
+    let limit = Time::ZERO + scenario.limits.time;
+    let mut broker = start(cluster, scenario, loaded, scheduler, settings.cap, limit)?;
+    let mut watch = Watch::new(observer, &loaded.topics, limit, cluster.interrupt.clone());
+    let config = Config::new(scheduler, &settings, scenario.consumer.commit);
+    let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
+    let (Driven::Closed(ended) | Driven::Crashed(ended)) = drive(&mut session, &mut broker, &mut watch)?;
+    let wrong = broker.wrong_records();
+    drop(broker);
+    let failure = watch.failure();
+    Ok(Drained {
+        scheduler,
+        ended,
+        verification: watch.verifier.finish(wrong),
+        failure,
+        interrupted: cluster.is_interrupted(),
+        observer: watch.inner,
+    })
+}
+
+/// A broker with fresh consumers, each in a group of its own.
+fn start(
+    cluster: &Cluster,
+    scenario: &Scenario,
+    loaded: &Loaded<'_>,
+    scheduler: Name,
+    cap: u32,
+    limit: Time,
+) -> Result<KafkaBroker, Error> {
+    let takes = scheduler.takes().then_some(cap);
+    let mut setups = Vec::new();
+    for (i, topics) in scheduler.consumers(loaded.topics.len()).into_iter().enumerate() {
+        // librdkafka wants a group name even where there is no group.
+        let group = format!("{}-{scheduler}-{i}", loaded.prefix);
+        if scenario.consumer.start == crate::scenario::Start::Group || scenario.consumer.commit != Commit::None {
+            loaded.add_group(group.clone());
+        }
+        let topics: Vec<_> = topics.into_iter().map(|topic| loaded.topics[topic.index()].clone()).collect();
+        setups.push(Setup {
+            id: ConsumerId(i as u32),
+            conf: conf::consumer(scenario, &cluster.servers, &group, takes, &cluster.properties)?,
+            servers: cluster.servers.clone(),
+            checker: Checker::new(&topics),
+            topics,
+            takes: takes.is_some(),
+            start: scenario.consumer.start,
+            log: std::sync::Arc::default(),
+        });
+    }
+    let arrivals = Arrivals::new(cluster, scenario, &loaded.topics)?;
+    let workers = |events| Workers::new(scenario, events, cluster.interrupt.clone());
+    KafkaBroker::start(setups, workers, arrivals, cluster.interrupt.clone(), limit)
+        .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))
+}

@@ -2,7 +2,7 @@
 //!
 //! Every fenced `console` block of README.md and docs/*.md is run, page by page, in an empty folder. In it, a line `$ fairdrain ...`
 //! is a command; the lines below it are its standard output (its standard error, if it prints no data), where a line `...` stands
-//! for any lines; and a last line `? N` is its exit code, 0 without it. A `toml` block whose first line is `# NAME.toml` is written
+//! for any lines, and `...` at a line's end for the rest of it; and a last line `? N` is its exit code, 0 without it. A `toml` block whose first line is `# NAME.toml` is written
 //! to the folder first, under that name.
 
 #![cfg(feature = "cli")]
@@ -52,7 +52,10 @@ fn fits(shown: &[String], printed: &[String]) -> bool {
     match (shown.split_first(), printed.split_first()) {
         (None, rest) => rest.is_none(),
         (Some((first, shown)), _) if first == "..." => (0..=printed.len()).any(|i| fits(shown, &printed[i..])),
-        (Some((first, shown)), Some((line, printed))) => first == line && fits(shown, printed),
+        (Some((first, shown)), Some((line, printed))) => {
+            let same = first.strip_suffix("...").map_or(first == line, |begin| line.starts_with(begin));
+            same && fits(shown, printed)
+        }
         (Some(_), None) => false,
     }
 }

@@ -71,6 +71,12 @@ fn fold(scenario: &Scenario, spec: &RunSpec) -> Fold {
 fn tell(outcome: &Outcome<Fold>, environment: &mut Environment) {
     environment.librdkafka_version = Some(outcome.environment.librdkafka.clone());
     environment.bootstrap_servers = Some(outcome.environment.servers.clone());
+    if !outcome.order_kept {
+        note(
+            "warning: librdkafka fetches in a hash order of the topics' names, and those on the cluster put them in another order than \
+             the scenario's: a simulation may show other topics waiting",
+        );
+    }
     if let Some(reason) = &outcome.left_behind {
         note(&format!("warning: not all topics could be deleted: {reason}"));
     }

@@ -2,16 +2,16 @@
 #![cfg(feature = "kafka")]
 
 use std::net::TcpListener;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use fairdrain::Duration;
-use fairdrain::broker::BrokerError;
-use fairdrain::broker::kafka::{Error, Options, Target};
+use fairdrain::broker::kafka::{Error, Options, Request, Target, run};
+use fairdrain::broker::{BrokerError, Input};
 use fairdrain::policy::Name;
 use fairdrain::scenario::{Arrival, Client, Commit, Fault, FaultKind, Sizes, Start};
-use kafka_support::{assert_exact, documented, drain, drain_with, scenario, topic};
+use kafka_support::{Seen, assert_exact, documented, drain, drain_with, scenario, topic};
 
 mod kafka_support;
 
@@ -149,17 +149,22 @@ fn an_interrupt_ends_the_run_soon_and_in_order() {
     let _alone = alone();
     let mut scenario = documented();
     scenario.application.per_record = Duration::from_millis(10);
+    static INTERRUPT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let options = Options::default();
-    let flag = options.interrupt.clone();
-    let interrupter = std::thread::spawn(move || {
-        // Loaded by then; the drain would take 150 s.
-        std::thread::sleep(std::time::Duration::from_millis(2_500));
-        flag.store(true, Ordering::Relaxed);
-    });
-    let began = Instant::now();
-    let outcome = drain_with(&scenario, &[Name::Single, Name::Fair], &Target::Mock, &options).unwrap();
-    assert!(began.elapsed().as_millis() < 5_000, "{:?}", began.elapsed());
-    interrupter.join().unwrap();
+    INTERRUPT.set(options.interrupt.clone()).unwrap();
+    let target = Target::Mock;
+    let schedulers = &[Name::Single, Name::Fair];
+    let request = Request { scenario: &scenario, schedulers, cap: None, seed: 1, target: &target, options: &options };
+    let outcome = run(&request, |_| {
+        Seen::new(&scenario).script(|input| {
+            if matches!(input, Input::Delivered { .. }) {
+                INTERRUPT.get().unwrap().store(true, Ordering::Relaxed);
+            }
+        })
+    })
+    .unwrap();
+    let ended = outcome.drains[0].ended.as_nanos() / 1_000_000;
+    assert!(ended < 2_000, "{ended} ms");
     assert_eq!(outcome.drains.len(), 1, "the second scheduler is not begun");
     let drained = &outcome.drains[0];
     assert!(drained.interrupted && drained.verification.undelivered > 0, "{drained:?}");

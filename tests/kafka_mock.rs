@@ -15,7 +15,7 @@ use kafka_support::{Seen, assert_exact, documented, drain, drain_with, scenario,
 
 mod kafka_support;
 
-/// Tests that count threads and those that make them can't run at the same time.
+/// Some of them measure time: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> std::sync::MutexGuard<'static, ()> {
@@ -181,14 +181,4 @@ fn the_time_limit_ends_a_run_in_which_nothing_happens() {
     let outcome = drain(&scenario, &[Name::Fair], &Target::Mock).unwrap();
     let ended = outcome.drains[0].ended.as_nanos() / 1_000_000;
     assert!((800..2_000).contains(&ended), "{ended} ms");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn no_thread_is_left_when_a_run_is_over() {
-    let _alone = alone();
-    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
-    let before = threads();
-    drain(&scenario(vec![topic("A", 500), topic("B", 10)]), &Name::ALL, &Target::Mock).unwrap();
-    assert_eq!(threads(), before);
 }

@@ -277,7 +277,7 @@ fn produce(cluster: &Cluster, scenario: &Scenario, topics: &[LoadedTopic]) -> Re
     let mut acknowledged = vec![0; topics.len()];
     for writer in writers.iter() {
         let (mut progress, mut seen) = (Instant::now(), 0);
-        while !writer.flush(Duration::from_millis(250)) {
+        while !writer.flush() {
             let total = writer.acknowledged(|a| a.records.iter().sum::<u64>());
             if total > seen {
                 (progress, seen) = (Instant::now(), total);

@@ -2,20 +2,20 @@
 #![cfg(feature = "kafka")]
 
 use std::net::TcpListener;
-use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use fairdrain::Duration;
-use fairdrain::broker::BrokerError;
-use fairdrain::broker::kafka::{Error, Options, Target};
+use fairdrain::broker::kafka::{Error, Options, Request, Target, run};
+use fairdrain::broker::{BrokerError, Input};
 use fairdrain::policy::Name;
 use fairdrain::scenario::{Arrival, Client, Commit, Fault, FaultKind, Sizes, Start};
-use kafka_support::{assert_exact, documented, drain, drain_with, scenario, topic};
+use kafka_support::{Seen, assert_exact, documented, drain, drain_with, scenario, topic};
 
 mod kafka_support;
 
-/// Tests that count threads and those that make them can't run at the same time.
+/// Some of them measure time: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn alone() -> std::sync::MutexGuard<'static, ()> {
@@ -149,16 +149,22 @@ fn an_interrupt_ends_the_run_soon_and_in_order() {
     let _alone = alone();
     let mut scenario = documented();
     scenario.application.per_record = Duration::from_millis(10);
+    static INTERRUPT: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let options = Options::default();
-    let flag = options.interrupt.clone();
-    let interrupter = std::thread::spawn(move || {
-        std::thread::sleep(std::time::Duration::from_millis(700));
-        flag.store(true, Ordering::Relaxed);
-    });
-    let began = Instant::now();
-    let outcome = drain_with(&scenario, &[Name::Single, Name::Fair], &Target::Mock, &options).unwrap();
-    assert!(began.elapsed().as_millis() < 2_500, "{:?}", began.elapsed());
-    interrupter.join().unwrap();
+    INTERRUPT.set(options.interrupt.clone()).unwrap();
+    let target = Target::Mock;
+    let schedulers = &[Name::Single, Name::Fair];
+    let request = Request { scenario: &scenario, schedulers, cap: None, seed: 1, target: &target, options: &options };
+    let outcome = run(&request, |_| {
+        Seen::new(&scenario).script(|input| {
+            if matches!(input, Input::Delivered { .. }) {
+                INTERRUPT.get().unwrap().store(true, Ordering::Relaxed);
+            }
+        })
+    })
+    .unwrap();
+    let ended = outcome.drains[0].ended.as_nanos() / 1_000_000;
+    assert!(ended < 2_000, "{ended} ms");
     assert_eq!(outcome.drains.len(), 1, "the second scheduler is not begun");
     let drained = &outcome.drains[0];
     assert!(drained.interrupted && drained.verification.undelivered > 0, "{drained:?}");
@@ -175,14 +181,4 @@ fn the_time_limit_ends_a_run_in_which_nothing_happens() {
     let outcome = drain(&scenario, &[Name::Fair], &Target::Mock).unwrap();
     let ended = outcome.drains[0].ended.as_nanos() / 1_000_000;
     assert!((800..2_000).contains(&ended), "{ended} ms");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn no_thread_is_left_when_a_run_is_over() {
-    let _alone = alone();
-    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
-    let before = threads();
-    drain(&scenario(vec![topic("A", 500), topic("B", 10)]), &Name::ALL, &Target::Mock).unwrap();
-    assert_eq!(threads(), before);
 }

@@ -73,7 +73,7 @@ fn the_documented_backlog_arrives_exactly_under_every_scheduler() {
     let scenario = documented();
     let outcome = drain(&scenario, &Name::ALL, &target()).unwrap();
     println!("load {}", outcome.load);
-    assert!(outcome.load < Duration::from_secs(2), "{}", outcome.load);
+    assert!(outcome.load < Duration::from_secs(5), "{}", outcome.load);
     for drained in &outcome.drains {
         let seen = &drained.observer;
         println!(
@@ -234,7 +234,7 @@ fn a_topic_that_vanishes_in_the_middle_ends_the_run_with_its_name() {
     println!("ended after {:?}: {:?}", began.elapsed(), drained.failure);
     assert!(drained.failure.as_ref().is_some_and(|f| f.contains("-gone")), "{drained:?}");
     assert!(drained.verification.undelivered > 0);
-    assert!(began.elapsed() < StdDuration::from_secs(20), "{:?}", began.elapsed());
+    assert!(millis(drained.ended) < 15_000, "{drained:?}");
     assert_nothing_left();
 }
 

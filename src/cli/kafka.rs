@@ -9,6 +9,7 @@ use fairdrain::metrics::{End, Fold};
 use fairdrain::report::{Environment, Verification};
 use fairdrain::run::{RunSpec, layout, settings};
 use fairdrain::scenario::Scenario;
+use fairdrain::session::Config;
 
 use super::compare::Runs;
 use super::output::note;
@@ -40,7 +41,9 @@ pub(crate) fn drain(
                         break;
                     }
                     let seed = one.plan.seed.wrapping_add(repeat);
-                    let request = Request { scenario, schedulers, cap, seed, target: &target, options: &options };
+                    // The data is the same in every repetition.
+                    let data = scenario.seed;
+                    let request = Request { scenario, schedulers, cap, seed: data, target: &target, options: &options };
                     let spec = |scheduler| RunSpec {
                         client: scenario.consumer.client,
                         scheduler,
@@ -61,12 +64,19 @@ pub(crate) fn drain(
 }
 
 fn fold(scenario: &Scenario, spec: &RunSpec) -> Fold {
-    Fold::new(scenario, &layout(scenario, spec, &settings(scenario, spec), false))
+    let config = Config::new(spec.scheduler, &settings(scenario, spec), scenario.consumer.commit);
+    Fold::new(scenario, &layout(spec.scheduler, &config, false))
 }
 
 fn tell(outcome: &Outcome<Fold>, environment: &mut Environment) {
     environment.librdkafka_version = Some(outcome.environment.librdkafka.clone());
     environment.bootstrap_servers = Some(outcome.environment.servers.clone());
+    if !outcome.order_kept {
+        note(
+            "warning: librdkafka fetches in a hash order of the topics' names, and those on the cluster put them in another order than \
+             the scenario's: a simulation may show other topics waiting",
+        );
+    }
     if let Some(reason) = &outcome.left_behind {
         note(&format!("warning: not all topics could be deleted: {reason}"));
     }

@@ -71,7 +71,10 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
             file::write(&path, text.as_bytes())?;
         } else if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
             differing += 1;
-            note(&format!("{} is not what this program writes: run `fairdrain report` and look at the difference", path.display()));
+            note(&format!(
+                "{} is not what this program writes: run `fairdrain report` and look at the difference",
+                path.display()
+            ));
         }
     }
     if differing > 0 {

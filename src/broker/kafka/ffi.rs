@@ -37,6 +37,15 @@ pub(super) fn version() -> String {
     unsafe { text(rd::rd_kafka_version_str()) }
 }
 
+/// Has a producer send batches that are not full, while it lasts: at most this long. Acknowledgements are not served meanwhile.
+///
+/// rust-rdkafka's own flush calls this with no time at all, and then it is chance whether a broker's thread wakes up soon enough to
+/// see it (rdkafka.c: `rd_kafka_flush`).
+pub(super) fn flush<C: rdkafka::ClientContext>(client: &rdkafka::client::Client<C>, wait: Duration) {
+    // SAFETY: a live producer. What the result says, the number of messages left says better.
+    unsafe { rd::rd_kafka_flush(client.native_ptr(), millis(wait)) };
+}
+
 /// The mock cluster in a client that was created with `test.mock.num.brokers`.
 #[derive(Clone, Copy)]
 pub(super) struct Mock<'a> {

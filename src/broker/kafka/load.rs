@@ -10,6 +10,8 @@ use super::cluster::Cluster;
 use super::content::{Content, value_bytes_max};
 use super::error::Error;
 use super::producer::{Writer, batch_bytes_max};
+use fairdrain_sim::client::metadata_order;
+
 use crate::TopicId;
 use crate::scenario::{Client, Scenario, Topic};
 
@@ -28,6 +30,8 @@ pub(super) struct Loaded<'a> {
     pub(super) topics: Vec<LoadedTopic>,
     /// What the names of this load begin with; no other load's do.
     pub(super) prefix: String,
+    /// Whether the cluster lists these topics in the order in which it would list the scenario's own names.
+    pub(super) order_kept: bool,
     /// How long loading took.
     pub(super) took: Duration,
     groups: Mutex<Vec<String>>,
@@ -139,8 +143,7 @@ fn batches(topic: &Topic) -> impl Iterator<Item = (u32, i64, i64)> {
 pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, keep: bool) -> Result<Loaded<'a>, Error> {
     check(scenario, cluster.backend)?;
     let began = Instant::now();
-    // Not from the seed: two runs with the same seed must not share topics.
-    let prefix = format!("fairdrain-{:08x}", RandomState::new().build_hasher().finish() as u32);
+    let (prefix, order_kept) = prefix(scenario);
     let topics: Vec<LoadedTopic> = scenario
         .topics
         .iter()
@@ -159,12 +162,40 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
     });
     let wanted: Vec<_> = topics.iter().cloned().zip(allowed).collect();
     // From here on whatever is left early takes the topics with it.
-    let mut loaded = Loaded { cluster, topics, prefix, took: Duration::ZERO, groups: Mutex::default(), keep: false };
+    let mut loaded =
+        Loaded { cluster, topics, prefix, order_kept, took: Duration::ZERO, groups: Mutex::default(), keep: false };
     cluster.create(&wanted)?;
     produce(cluster, scenario, &loaded.topics)?;
     loaded.took = began.elapsed();
     loaded.keep = keep;
     Ok(loaded)
+}
+
+/// What the topics' names in the cluster begin with, and whether they come in the same order there as the scenario's own names would.
+///
+/// librdkafka fetches in the order of the broker's metadata response, which for five or more topics is a hash order of their names.
+/// Other names would starve other topics: so prefixes are drawn until one keeps the order. With more topics than
+/// [`ORDERED_TOPICS_MAX`] there are too many orders to hope for it.
+fn prefix(scenario: &Scenario) -> (String, bool) {
+    const ORDERED_TOPICS_MAX: usize = 7;
+    const DRAWS_MAX: u32 = 100_000;
+    // Not from the seed: two runs with the same seed must not share topics.
+    let draw = |n: u32| {
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(n);
+        format!("fairdrain-{:08x}", hasher.finish() as u32)
+    };
+    let own: Vec<&str> = scenario.topics.iter().map(|t| t.name.as_str()).collect();
+    let wanted = metadata_order(&own);
+    let keeps = |prefix: &String| {
+        let names: Vec<String> = own.iter().enumerate().map(|(i, own)| name(prefix, i, own)).collect();
+        metadata_order(&names.iter().map(String::as_str).collect::<Vec<_>>()) == wanted
+    };
+    let draws = if own.len() <= ORDERED_TOPICS_MAX { DRAWS_MAX } else { 1 };
+    match (0..draws).map(draw).find(keeps) {
+        Some(prefix) => (prefix, true),
+        None => (draw(draws), false),
+    }
 }
 
 /// The topic's name in the cluster.
@@ -246,7 +277,7 @@ fn produce(cluster: &Cluster, scenario: &Scenario, topics: &[LoadedTopic]) -> Re
     let mut acknowledged = vec![0; topics.len()];
     for writer in writers.iter() {
         let (mut progress, mut seen) = (Instant::now(), 0);
-        while !writer.flush(Duration::from_millis(250)) {
+        while !writer.flush() {
             let total = writer.acknowledged(|a| a.records.iter().sum::<u64>());
             if total > seen {
                 (progress, seen) = (Instant::now(), total);

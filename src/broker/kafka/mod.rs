@@ -346,6 +346,10 @@ impl Broker for KafkaBroker {
 
     fn next(&mut self) -> Result<(Time, Input), BrokerError> {
         loop {
+            // What has come together is handed over together.
+            while let Ok(event) = self.events.try_recv() {
+                self.absorb(event)?;
+            }
             if let Some(input) = self.inputs.pop_front() {
                 // Whatever arrives earlier stands for the wake.
                 self.wake = None;
@@ -362,6 +366,10 @@ impl Broker for KafkaBroker {
                 Err(RecvTimeoutError::Disconnected) => return Err(BrokerError::Stuck),
             }
         }
+    }
+
+    fn has_input(&self) -> bool {
+        !self.inputs.is_empty()
     }
 
     fn signals(&mut self) -> &mut Vec<Signal> {

@@ -10,6 +10,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::content::Content;
+use super::ffi;
+
+/// Long enough for the threads of a producer to see a flush, short enough to see soon that it is over.
+const FLUSH: Duration = Duration::from_millis(10);
 
 /// What has been acknowledged.
 #[derive(Debug, Default)]
@@ -128,9 +132,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Sends what is left, for at most this long. Whether all of it has been acknowledged.
-    pub(super) fn flush(&self, wait: Duration) -> bool {
-        self.producer.flush(wait).is_ok()
+    /// Sends what is left, for a moment. Whether all of it has been acknowledged.
+    pub(super) fn flush(&self) -> bool {
+        ffi::flush(self.producer.client(), FLUSH);
+        self.producer.poll(Duration::ZERO);
+        self.producer.in_flight_count() == 0
     }
 
     /// Waits for acknowledgements.

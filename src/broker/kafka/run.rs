@@ -44,6 +44,9 @@ pub struct Outcome<O> {
     pub drains: Vec<Drained<O>>,
     /// The topics' names in the cluster, in the scenario's order: those of the last load.
     pub topics: Vec<String>,
+    /// Whether those names are listed by a broker in the same order as the scenario's own: librdkafka fetches in that order, so that
+    /// a simulation of the scenario would otherwise starve other topics.
+    pub order_kept: bool,
     /// What could not be deleted afterwards, and why.
     pub left_behind: Option<String>,
 }
@@ -94,8 +97,9 @@ pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) ->
         }
     }
     let topics = loaded.topics.iter().map(|t| t.name.clone()).collect();
+    let order_kept = loaded.order_kept;
     let left_behind = left_behind.or(loaded.remove().err()).map(|e| e.to_string());
-    Ok(Outcome { environment: cluster.environment(), load: took, drains, topics, left_behind })
+    Ok(Outcome { environment: cluster.environment(), load: took, drains, topics, order_kept, left_behind })
 }
 
 /// The settings of a scheduler in a scenario.

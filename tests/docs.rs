@@ -74,7 +74,8 @@ fn kind(schema: &Value) -> String {
         if of.len() == 3 {
             return "bytes, `{ uniform = [from, to] }` or `{ table = [[bytes, weight], ...] }`".to_owned();
         }
-        let unit = if of[1]["pattern"].as_str().is_some_and(|p| p.contains("min|s|ms")) { "milliseconds" } else { "bytes" };
+        let unit =
+            if of[1]["pattern"].as_str().is_some_and(|p| p.contains("min|s|ms")) { "milliseconds" } else { "bytes" };
         let text = if unit == "bytes" { "\"1 MiB\"" } else { "\"1 s\"" };
         return format!("{unit}, {}, or `{text}`", range(&of[0]));
     }
@@ -98,7 +99,8 @@ fn reference() -> String {
     let schema = json_schema();
     let all = schema["properties"].as_object().expect("a schema has properties");
     let is_table = |s: &Value| s["type"] == "object" || s["items"]["type"] == "object";
-    let top: Map<String, Value> = all.iter().filter(|(_, s)| !is_table(s)).map(|(k, s)| (k.clone(), s.clone())).collect();
+    let top: Map<String, Value> =
+        all.iter().filter(|(_, s)| !is_table(s)).map(|(k, s)| (k.clone(), s.clone())).collect();
     let mut out = String::new();
     write_table(&mut out, "At the top of the file", &top);
     for (name, table) in all.iter().filter(|(_, s)| is_table(s)) {
@@ -120,12 +122,15 @@ fn write_table(out: &mut String, heading: &str, properties: &Map<String, Value>)
         let names: Vec<String> = key.names.iter().map(|name| format!("`{name}`")).collect();
         let default = match default {
             None => "required".to_owned(),
-            Some(text) if text.starts_with(['"', '[']) || text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok() => {
+            Some(text)
+                if text.starts_with(['"', '[']) || text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok() =>
+            {
                 format!("`{text}`")
             }
             Some(words) => words.to_owned(),
         };
-        let _ = writeln!(out, "| {} | {} | {default} | {doc} |", names.join(", "), kind(key.schema).replace('|', "\\|"));
+        let _ =
+            writeln!(out, "| {} | {} | {default} | {doc} |", names.join(", "), kind(key.schema).replace('|', "\\|"));
     }
     out.push('\n');
     let mut why: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -207,8 +212,8 @@ fn the_scenarios_in_the_page_are_legal() {
 #[cfg(feature = "cli")]
 mod of_reports {
     use fairdrain::report::{
-        Compared, Environment, FirstPoll, Measures, NameSpread, Report, Results, Row, SCHEMA_VERSION, Starving, TopicLoad,
-        TopicMeasures, Verification, WorstRun,
+        Compared, Environment, FirstPoll, Measures, NameSpread, Report, Results, Row, SCHEMA_VERSION, Starving,
+        TopicLoad, TopicMeasures, Verification, WorstRun,
     };
 
     use super::*;
@@ -243,7 +248,12 @@ mod of_reports {
                 left_records: Default::default(),
                 blame_us: None,
             },
-            names: Some(NameSpread { permutations: 1, best: measures.clone(), median: measures.clone(), worst: measures }),
+            names: Some(NameSpread {
+                permutations: 1,
+                best: measures.clone(),
+                median: measures.clone(),
+                worst: measures,
+            }),
             fingerprint: None,
             verification: Some(Verification::default()),
         };

@@ -100,7 +100,8 @@ fn what_the_pages_show_is_what_the_program_prints() {
         let blocks = blocks(&page);
         for block in blocks.iter().filter(|block| block.language == "toml") {
             if let Some(name) = block.lines[0].strip_prefix("# ").filter(|name| name.ends_with(".toml")) {
-                fs::write(folder.path().join(name), block.lines.join("\n") + "\n").expect("the folder can be written to");
+                fs::write(folder.path().join(name), block.lines.join("\n") + "\n")
+                    .expect("the folder can be written to");
             }
         }
         for block in blocks.iter().filter(|block| block.language == "console") {

@@ -301,7 +301,9 @@ impl<P: Policy> Session<P> {
         // When stopping, the last poll to return closes the round, whatever the policy thinks.
         let closed = self.phase != Phase::Running && self.count.polling == 0;
         if closed || !self.policy.holds() {
-            self.actions.extend(self.held.drain(..).map(Action::Process));
+            while let Some(id) = self.held.pop_front() {
+                self.actions.push_back(Action::Process(id));
+            }
         }
     }
 

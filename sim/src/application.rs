@@ -33,8 +33,15 @@ impl Workers {
 
     pub(crate) fn enqueue(&mut self, batch: BatchId, jobs: impl Iterator<Item = Job>) {
         let before = self.queue.len();
-        self.queue.extend(jobs);
+        for job in jobs {
+            self.queue.push_back(job);
+        }
         self.open.push_back((batch, (self.queue.len() - before) as u32));
+    }
+
+    /// Whether every worker is free and nothing waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Gives a free worker something to do, if there is anything it may do. Returns the worker and the job.
@@ -43,7 +50,7 @@ impl Workers {
             return None;
         }
         let place = if self.busy.len() == 1 { 0 } else { self.first_startable()? };
-        let job = self.queue.remove(place)?;
+        let job = take(&mut self.queue, place)?;
         let worker = self.busy.iter().position(Option::is_none)?;
         self.busy[worker] = Some((job, now));
         self.free -= 1;
@@ -67,7 +74,7 @@ impl Workers {
         self.open[place].1 -= 1;
         let done = self.open[place].1 == 0;
         if done {
-            self.open.remove(place);
+            take(&mut self.open, place);
         }
         (job, started, done)
     }
@@ -84,4 +91,9 @@ impl Workers {
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.busy.len() as u32);
     }
+}
+
+/// Removes an element, which is nearly always the first.
+pub(crate) fn take<T>(queue: &mut VecDeque<T>, place: usize) -> Option<T> {
+    if place == 0 { queue.pop_front() } else { queue.remove(place) }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::application::{Job, Workers};
+use crate::application::{Job, Workers, take};
 use crate::broker::{self, Answer, FetchSession, Request};
 use crate::choice::{Choices, Point};
 use crate::config::{FaultKind, WorldConfig};
@@ -172,6 +172,8 @@ pub(crate) struct Core {
     pub(crate) deadlines: Vec<u32>,
     /// Delivered, not yet given to the application; oldest first.
     pub(crate) delivered: VecDeque<(BatchId, Vec<Run>)>,
+    /// Emptied vectors, to be filled again.
+    spare: Vec<Vec<Run>>,
     pub(crate) batches: u64,
     /// Arrivals so far, per topic.
     pub(crate) arrivals: Vec<u64>,
@@ -245,6 +247,7 @@ impl Core {
             returning: vec![Return::default(); consumers.len()],
             deadlines: vec![0; consumers.len()],
             delivered: VecDeque::new(),
+            spare: Vec::new(),
             batches: 0,
             arrivals: vec![0; topics.len()],
             causes: vec![LocalCause::Join; topics.len()],
@@ -548,7 +551,9 @@ impl Core {
         }
         if !runs.is_empty() {
             self.batches += 1;
-            self.delivered.push_back((batch, runs.clone()));
+            let mut kept = self.spare.pop().unwrap_or_default();
+            kept.extend_from_slice(&runs);
+            self.delivered.push_back((batch, kept));
         }
         self.outputs.push_back(Output::Delivered { consumer: ConsumerId(consumer), batch, runs, dry });
     }
@@ -566,19 +571,27 @@ impl Core {
     pub(crate) fn process(&mut self, batch: BatchId) {
         let place =
             self.delivered.iter().position(|(b, _)| *b == batch).expect("only a delivered batch is processed, once");
-        let (_, runs) = self.delivered.remove(place).expect("just found");
+        let (_, mut runs) = take(&mut self.delivered, place).expect("just found");
         let plan = Arc::clone(&self.plan);
         let application = plan.config.application;
-        let last = runs.len() - 1;
-        let jobs = runs.into_iter().enumerate().map(|(i, run)| {
-            let mut length = plan.config.topics[run.partition.topic.index()].per_record.times(u64::from(run.records));
-            if i == 0 {
-                length += application.per_batch;
+        let work = |i: usize, run: &Run| {
+            let records = plan.config.topics[run.partition.topic.index()].per_record.times(u64::from(run.records));
+            if i == 0 { application.per_batch + records } else { records }
+        };
+        if self.workers.is_idle() && runs.iter().enumerate().all(|(i, run)| work(i, run).is_zero()) {
+            // Done as soon as begun: nobody has to queue for it.
+            for &run in &runs {
+                self.signal(Fact::Processed { run, started: self.now });
             }
-            Job { batch, run, length, last: i == last }
-        });
-        self.workers.enqueue(batch, jobs);
-        self.start_jobs();
+            self.outputs.push_back(Output::Processed(batch));
+        } else {
+            let last = runs.len() - 1;
+            let job = |(i, &run): (usize, &Run)| Job { batch, run, length: work(i, &run), last: i == last };
+            self.workers.enqueue(batch, runs.iter().enumerate().map(job));
+            self.start_jobs();
+        }
+        runs.clear();
+        self.spare.push(runs);
     }
 
     fn start_jobs(&mut self) {

@@ -199,13 +199,15 @@ impl Blame {
         let (n, account) = (self.accounts.len(), &self.accounts[topic]);
         let processing = self.processing[topic * n..][..n].iter().enumerate();
         let local = LOCAL.into_iter().zip(account.local);
-        let mut causes: Vec<_> = processing
+        let all = processing
             .map(|(y, nanos)| (Cause::Processing(y), *nanos))
             .chain([(Cause::Barrier, account.barrier), (Cause::Backpressure, account.backpressure)])
             .chain(local)
             .filter(|(_, nanos)| *nanos > 0)
-            .map(|(cause, nanos)| (cause, Duration::from_nanos(nanos)))
-            .collect();
+            .map(|(cause, nanos)| (cause, Duration::from_nanos(nanos)));
+        // Few of many: a vector that grows would be copied several times.
+        let mut causes = Vec::with_capacity(8);
+        causes.extend(all);
         causes.sort_by_key(|(cause, time)| (core::cmp::Reverse(*time), *cause));
         causes
     }

@@ -33,7 +33,8 @@ impl Batches {
 
     pub(super) fn remove(&mut self, id: BatchId) -> Batch {
         let place = self.place(id).unwrap_or_else(|_| panic!("{id:?} is processed, but is not outstanding"));
-        self.queue.remove(place).expect("the place has just been found")
+        let batch = if place == 0 { self.queue.pop_front() } else { self.queue.remove(place) };
+        batch.expect("the place has just been found")
     }
 
     pub(super) fn get_mut(&mut self, id: BatchId) -> &mut Batch {

@@ -14,11 +14,12 @@
 //! and drains of a broker over loopback.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::{Waiting, metadata_order};
-use crate::config::Start;
+use crate::config::{ConsumerConfig, Start};
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::seed::Stream;
 use crate::state::{ConnState, Core, Event, Timer};
@@ -148,6 +149,8 @@ pub(crate) struct Librdkafka {
     /// The consumer queue; or, split, one a partition.
     queues: Vec<Queue>,
     split: bool,
+    /// The partitions in join order: of the metadata response under `assign`, by name in a group.
+    join: Arc<[u32]>,
     /// Group start: the reverse-sorted partitions, and the lengths of the segments that become active together.
     starting: Vec<u32>,
     segments: VecDeque<u64>,
@@ -176,6 +179,7 @@ impl Librdkafka {
             settings,
             consumer: consumer.0,
             base,
+            join: join_order(core, config, base),
             queues: vec![Queue::default(); if config.takes { toppars.len() } else { 1 }],
             toppars,
             nodes: vec![Node::default(); core.nodes_down.len()],
@@ -189,28 +193,12 @@ impl Librdkafka {
 
     pub(crate) fn open(&mut self, core: &mut Core) {
         let consumer = self.consumer;
-        let config = &core.plan.consumers[consumer as usize];
-        let start = config.start;
-        let names: Vec<&str> =
-            config.topics.clone().map(|t| core.plan.config.topics[t as usize].name.as_str()).collect();
-        let mut order = metadata_order(&names);
-        if start == Start::Group {
-            order.sort_by_key(|&i| names[i]);
-        }
-        let first_topic = config.topics.start;
-        let join: Vec<u32> = order
-            .into_iter()
-            .flat_map(|i| {
-                let topic = &core.plan.topics[first_topic as usize + i];
-                topic.first - self.base..topic.first - self.base + topic.partitions
-            })
-            .collect();
-        for &i in &join {
+        for &i in self.join.iter() {
             let toppar = &mut self.toppars[i as usize];
             toppar.fetch_position = core.committed[(self.base + i) as usize].unwrap_or(0);
             self.nodes[toppar.node as usize].toppars.push(i);
         }
-        match start {
+        match core.plan.consumers[consumer as usize].start {
             Start::Assign => {
                 core.schedule(core.now, Event::Assigned { consumer });
                 core.timer(core.now + START_ASSIGN, consumer, Timer::Started);
@@ -218,11 +206,10 @@ impl Librdkafka {
             Start::Group => {
                 let assigned = core.now + START_GROUP;
                 core.schedule(assigned, Event::Assigned { consumer });
-                let fresh = join.iter().any(|&i| core.committed[(self.base + i) as usize].is_none());
+                let fresh = self.join.iter().any(|&i| core.committed[(self.base + i) as usize].is_none());
                 let reset = if fresh { OFFSET_RESET } else { Duration::ZERO };
                 core.timer(assigned + OFFSETS + reset, consumer, Timer::Activate { segment: 0 });
-                self.starting = join;
-                self.starting.reverse();
+                self.starting = self.join.iter().rev().copied().collect();
             }
         }
     }
@@ -561,6 +548,20 @@ impl Node {
             self.next = 0;
         }
     }
+}
+
+/// A consumer's partitions in the order in which they join their broker threads.
+fn join_order(core: &Core, config: &ConsumerConfig, base: u32) -> Arc<[u32]> {
+    let names: Vec<&str> = config.topics.clone().map(|t| core.plan.config.topics[t as usize].name.as_str()).collect();
+    let mut order = metadata_order(&names);
+    if config.start == Start::Group {
+        order.sort_by_key(|&i| names[i]);
+    }
+    let partitions = |i: usize| {
+        let topic = &core.plan.topics[config.topics.start as usize + i];
+        topic.first - base..topic.first - base + topic.partitions
+    };
+    order.into_iter().flat_map(partitions).collect()
 }
 
 /// How many partitions become active together: one by one in three of four recorded starts, two neighbours together in the others.

@@ -1,7 +1,7 @@
 //! Client models: how a real client turns fetches into polls.
 //!
-//! One file a client, each beginning with what it does and does not model. A new client is one more file, one more variant of
-//! [`Settings`] and [`Client`], and one more arm in the four methods below.
+//! One file a client, each beginning with what it does and does not model. A new client is one more file, and one more variant of
+//! [`Settings`] and of `Client` with their arms below.
 
 use crate::record::{ConsumerId, Fill, LocalCause, TopicId};
 use crate::state::{Core, Timer};

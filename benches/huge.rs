@@ -52,7 +52,13 @@ fn main() {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[repeats / 2];
         let rate = (u64::from(topics) * records) as f64 / median;
-        let met = if median < AIM_SECONDS && peak_bytes < AIM_BYTES { "met" } else { "missed" };
+        let met = if support::is_test() {
+            "-"
+        } else if median < AIM_SECONDS && peak_bytes < AIM_BYTES {
+            "met"
+        } else {
+            "missed"
+        };
         println!("{client_name:<12}{scheduler:<8}{median:>10.2}{rate:>12.2e}{peak_bytes:>14}{polls:>10}{met:>12}");
     }
 }

@@ -33,6 +33,12 @@ pub use error::Error;
 pub use run::{Drained, Outcome, Request, run};
 pub use verify::Verification;
 
+/// Version of the librdkafka that this was built with, such as `2.12.1`.
+#[must_use]
+pub fn librdkafka_version() -> String {
+    ffi::version()
+}
+
 mod arrivals;
 mod cluster;
 mod conf;

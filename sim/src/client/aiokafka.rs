@@ -17,10 +17,10 @@ use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
 use crate::config::Start;
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::state::{ConnState, Core, Event, Timer, Work};
 use crate::time::{Duration, Time};
-use crate::world::Output;
 
 /// The properties that decide what is fetched when, under aiokafka's names.
 #[derive(Clone, Debug)]
@@ -62,8 +62,6 @@ const REPLY: Duration = Duration::from_micros(700);
 const REPLY_KILOBYTE: Duration = Duration::from_nanos(1_900);
 /// `getmany` that finds nothing outlasts its timeout by this.
 const EMPTY: Duration = Duration::from_micros(800);
-/// `asyncio.sleep` (or any awaited work) outlasts its time by this.
-pub(crate) const SLEEP_OVERHEAD: Duration = Duration::from_micros(400);
 /// From the start to the first request: with manual assignment, and with a fresh group.
 const START_ASSIGN: Duration = Duration::from_micros(2_600);
 const START_GROUP: Duration = Duration::from_micros(13_000);

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 
 use crate::client::Waiting;
 use crate::log::Slice;
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::state::{Core, Event, Timer};
 use crate::time::Duration;
-use crate::world::Output;
 
 /// The ideal client has no settings.
 #[derive(Clone, Debug, Default)]

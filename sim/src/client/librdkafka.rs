@@ -20,11 +20,11 @@ use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::{Waiting, metadata_order};
 use crate::config::{ConsumerConfig, Start};
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::seed::Stream;
 use crate::state::{ConnState, Core, Event, Timer};
 use crate::time::{Duration, Time};
-use crate::world::Output;
 
 /// The properties that decide what is fetched when, under librdkafka's names.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The state of a world but for its clients, and what a client may do to it.
 
+use core::ops::Range;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::event::EventQueue;
 use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 use crate::output::Output;
-use crate::record::{BatchId, Fill, LocalCause, PartitionId, Run, TopicId};
+use crate::record::{BatchId, ConsumerId, Fill, LocalCause, PartitionId, Run, TopicId};
 use crate::seed::mix;
 use crate::signal::{Fact, Signal};
 use crate::time::{Duration, Time};
@@ -39,11 +40,26 @@ pub(crate) struct Plan {
 
 #[derive(Debug)]
 pub(crate) struct TopicPlan {
-    /// Its slots: `first..first + partitions`.
+    /// The first of its slots.
     pub(crate) first: u32,
     pub(crate) partitions: u32,
     /// The consumer that owns it.
     pub(crate) consumer: u32,
+}
+
+impl TopicPlan {
+    /// Its slots.
+    pub(crate) fn slots(&self) -> Range<u32> {
+        self.first..self.first + self.partitions
+    }
+}
+
+impl Plan {
+    /// The slots of a consumer's topics, which lie side by side.
+    pub(crate) fn slots_of(&self, consumer: ConsumerId) -> Range<u32> {
+        let topics = &self.consumers[consumer.index()].topics;
+        self.topics[topics.start as usize].first..self.topics[topics.end as usize - 1].slots().end
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

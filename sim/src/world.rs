@@ -317,8 +317,6 @@ impl World {
     /// Looks up anew why the topics of a consumer do not move.
     fn update_causes(&mut self, consumer: u32) {
         let client = &self.clients[consumer as usize];
-        for topic in self.core.plan.consumers[consumer as usize].topics.clone() {
-            self.core.update_cause(TopicId(topic), |core, slot| client.cause(core, slot));
-        }
+        self.core.update_causes(consumer, |core, slot| client.cause(core, slot));
     }
 }

@@ -120,12 +120,10 @@ pub(crate) struct Aiokafka {
 impl Aiokafka {
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
-        let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
-        let base = core.plan.topics[first].first;
-        let end = core.plan.topics[last].first + core.plan.topics[last].partitions;
-        let partitions = (base..end)
-            .map(|slot| Partition { node: core.plan.slots[slot as usize].node, ..Partition::default() })
-            .collect();
+        let slots = core.plan.slots_of(consumer);
+        let base = slots.start;
+        let partitions =
+            slots.map(|slot| Partition { node: core.plan.slots[slot as usize].node, ..Partition::default() }).collect();
         let nodes = core.nodes_down.len();
         Self {
             settings,
@@ -266,8 +264,8 @@ impl Aiokafka {
         let mut cost = Duration::ZERO;
         for &(topic, cap) in plan {
             cost += CALL;
-            let place = &core.plan.topics[topic.index()];
-            let own = place.first - self.base..place.first - self.base + place.partitions;
+            let slots = core.plan.topics[topic.index()].slots();
+            let own = slots.start - self.base..slots.end - self.base;
             let mut cap = cap;
             while cap > 0
                 && let Some(partition) = self.oldest_of(own.clone())
@@ -447,9 +445,7 @@ impl Aiokafka {
     }
 
     fn update_causes(&self, core: &mut Core) {
-        for topic in core.plan.consumers[self.consumer as usize].topics.clone() {
-            core.update_cause(TopicId(topic), |core, slot| self.cause(core, slot));
-        }
+        core.update_causes(self.consumer, |core, slot| self.cause(core, slot));
     }
 
     pub(crate) fn cause(&self, core: &Core, slot: u32) -> LocalCause {

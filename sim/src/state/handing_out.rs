@@ -38,10 +38,16 @@ impl Core {
 
     /// Updates why a topic does not move; `cause` is asked for each of its partitions.
     pub(crate) fn update_cause(&mut self, topic: TopicId, cause: impl Fn(&Self, u32) -> LocalCause) {
-        let place = &self.plan.topics[topic.index()];
-        let slots = place.first..place.first + place.partitions;
+        let slots = self.plan.topics[topic.index()].slots();
         if let Some(cause) = slots.map(|slot| cause(self, slot)).min() {
             self.set_cause(topic.0, cause);
+        }
+    }
+
+    /// Updates why the topics of a consumer do not move.
+    pub(crate) fn update_causes(&mut self, consumer: u32, cause: impl Fn(&Self, u32) -> LocalCause) {
+        for topic in self.plan.consumers[consumer as usize].topics.clone() {
+            self.update_cause(TopicId(topic), &cause);
         }
     }
 

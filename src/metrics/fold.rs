@@ -1,9 +1,9 @@
 //! The observer that folds a run into its metrics while it goes on.
 
-use super::backlog::{Progress, partition_backlog, records_from};
 use super::blame::Blame;
 use super::gaps::Gaps;
 use super::jain::Jain;
+use super::progress::{Progress, records_from};
 use super::starvation::starvation_bound;
 use super::{End, LowerBound, RunMetrics, TopicMetrics, Ttci};
 use crate::assemble::{RunAssembler, done_at};
@@ -134,7 +134,7 @@ impl Fold {
         let topic = |topic: &crate::scenario::Topic| {
             let first = partitions.len();
             partitions.extend((0..topic.partitions).map(|p| Progress {
-                backlog: i64::try_from(partition_backlog(topic, p)).unwrap_or(i64::MAX),
+                backlog: i64::try_from(topic.partition_backlog(p)).unwrap_or(i64::MAX),
                 delivered: 0,
                 processed: 0,
             }));

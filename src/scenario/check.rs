@@ -91,9 +91,7 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
             Sizes::Table(rows) => rows.iter().map(|row| row.0).max().unwrap_or(0),
         };
         let record = u128::from(value) + u128::from(topic.key_bytes) + RECORD_OVERHEAD;
-        let arriving = topic
-            .arrival
-            .map_or(0, |a| u128::from(a.records_per_kilosecond) * u128::from(a.until.as_nanos()) / 1_000_000_000_000);
+        let arriving = topic.arrival.map_or(0, |a| a.records());
         let bytes = (u128::from(topic.backlog) + arriving).saturating_mul(record);
         let batch = topic.batch_records.max(topic.arrival.map_or(0, |a| a.batch_records));
         if bytes > limit {

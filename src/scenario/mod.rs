@@ -29,6 +29,7 @@ mod read;
 mod resolve;
 mod schema;
 mod sections;
+mod topic;
 mod units;
 mod values;
 

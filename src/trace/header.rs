@@ -4,7 +4,6 @@ use serde_json::{Map, Number, Value};
 
 use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
 use crate::Duration;
-use crate::metrics::backlog::{full_batches, partition_backlog};
 use crate::policy::Name;
 use crate::scenario::{self, Scenario, Sizes, Topic};
 
@@ -85,7 +84,7 @@ impl TopicBacklog {
             u32::try_from(bytes * 1000 / u64::from(topic.compression_millis.max(1))).unwrap_or(u32::MAX)
         };
         let layout = |partition| {
-            let (full, rest) = full_batches(topic, partition);
+            let (full, rest) = topic.partition_batches(partition);
             let full = (full > 0).then(|| BatchRun(full, topic.batch_records, size(topic.batch_records)));
             full.into_iter().chain((rest > 0).then(|| BatchRun(1, rest, size(rest)))).collect()
         };
@@ -96,7 +95,7 @@ impl TopicBacklog {
             name: topic.name.clone(),
             partitions: topic.partitions,
             records: topic.backlog,
-            partition_records: (0..topic.partitions).map(|p| partition_backlog(topic, p)).collect(),
+            partition_records: (0..topic.partitions).map(|p| topic.partition_backlog(p)).collect(),
             value_bytes,
             batch_records: topic.batch_records,
             batch_bytes: [typical, typical],

@@ -108,24 +108,9 @@ impl Checker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Topic;
 
     fn content(value_bytes: Sizes, compression_millis: u32) -> Content {
-        let topic = Topic {
-            name: "A".to_owned(),
-            partitions: 1,
-            backlog: 0,
-            value_bytes,
-            key_bytes: 6,
-            batch_records: 100,
-            compression_millis,
-            arrival: None,
-            keys: 10,
-            weight: 1,
-            required: true,
-            leader: 0,
-            processing_per_record: None,
-        };
+        let topic = Topic { value_bytes, compression_millis, key_bytes: 6, ..Topic::example() };
         Content::new(7, TopicId(0), &topic)
     }
 

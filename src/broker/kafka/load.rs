@@ -110,28 +110,14 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
 
 /// Records that will arrive during a run.
 fn arriving(topic: &Topic) -> u64 {
-    topic.arrival.map_or(0, |arrival| {
-        let records =
-            u128::from(arrival.records_per_kilosecond) * u128::from(arrival.until.as_nanos()) / 1_000_000_000_000;
-        u64::try_from(records).unwrap_or(u64::MAX)
-    })
-}
-
-/// End offsets when the backlog is loaded: batch k is in partition k mod partitions.
-fn ends(topic: &Topic) -> Vec<i64> {
-    let mut ends = vec![0; topic.partitions as usize];
-    for (partition, first, next) in batches(topic) {
-        debug_assert_eq!(ends[partition as usize], first);
-        ends[partition as usize] = next;
-    }
-    ends
+    topic.arrival.map_or(0, |arrival| u64::try_from(arrival.records()).unwrap_or(u64::MAX))
 }
 
 /// The backlog's batches in order: partition, first offset, offset after the last.
 fn batches(topic: &Topic) -> impl Iterator<Item = (u32, i64, i64)> {
     let (size, partitions) = (u64::from(topic.batch_records), u64::from(topic.partitions));
     let backlog = topic.backlog;
-    (0..backlog.div_ceil(size)).map(move |k| {
+    (0..topic.backlog_batches()).map(move |k| {
         // All earlier batches are full, and every partitions-th of them is in this partition.
         let first = k / partitions * size;
         let records = size.min(backlog - k * size);
@@ -152,7 +138,7 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
             id: TopicId(i as u32),
             name: name(&prefix, i, &topic.name),
             partitions: topic.partitions,
-            ends: ends(topic),
+            ends: (0..topic.partitions).map(|p| topic.partition_backlog(p) as i64).collect(),
             content: Content::new(seed, TopicId(i as u32), topic),
         })
         .collect();

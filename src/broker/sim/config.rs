@@ -66,7 +66,6 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
 }
 
 fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
-    let batches = topic.backlog.div_ceil(u64::from(topic.batch_records));
     let log = |partition: u32| {
         let sizes = match &topic.value_bytes {
             Sizes::Fixed(bytes) => log::Sizes::Fixed(*bytes),
@@ -74,7 +73,7 @@ fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
             Sizes::Table(rows) => log::Sizes::Table(rows.clone()),
         };
         Log::new(
-            partition_backlog(topic, partition),
+            topic.partition_backlog(partition),
             topic.batch_records,
             sizes,
             topic.key_bytes,
@@ -92,17 +91,9 @@ fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
                 (u128::from(batch_records) * 1_000_000_000_000 / u128::from(records_per_kilosecond)) as u64,
             ),
             until,
-            first_partition: (batches % u64::from(topic.partitions)) as u32,
+            first_partition: (topic.backlog_batches() % u64::from(topic.partitions)) as u32,
         }),
     }
-}
-
-/// Backlog records in a partition: batch k of the topic is in partition k mod partitions.
-fn partition_backlog(topic: &Topic, partition: u32) -> u64 {
-    let (size, partitions) = (u64::from(topic.batch_records), u64::from(topic.partitions));
-    let (full, rest) = (topic.backlog / size, topic.backlog % size);
-    let own = full / partitions + u64::from(full % partitions > u64::from(partition));
-    own * size + if full % partitions == u64::from(partition) { rest } else { 0 }
 }
 
 fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> client::Settings {

@@ -13,8 +13,8 @@ use crate::fingerprint::Fingerprint;
 use crate::log::Log;
 use crate::output::Output;
 use crate::record::{BatchId, ConsumerId, Fill, LocalCause, PartitionId, Run, TopicId};
-use crate::seed::mix;
 use crate::signal::{Fact, Signal};
+use crate::sizes::sizes_seed;
 use crate::time::{Duration, Time};
 use crate::timeout::Timeout;
 
@@ -244,8 +244,7 @@ impl Core {
             plan: Arc::new(Plan { topics, slots, config: config.clone(), consumers, is_async }),
         };
         for (log, slot) in core.logs.iter_mut().zip(&core.plan.slots) {
-            let entity = u64::from(slot.id.topic.0) << 32 | u64::from(slot.id.partition);
-            log.reseed(mix(config.seed ^ entity));
+            log.reseed(sizes_seed(config.seed, slot.id));
         }
         core.reseed(config.seed);
         core.start();

@@ -8,6 +8,8 @@
 
 use crate::{Duration, Fill};
 
+pub use fairdrain_sim::Sizes;
+
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
 pub use library::{Bundled, bundled};
@@ -89,17 +91,6 @@ pub struct Topic {
     pub leader: u32,
     /// Processing time a record, if other than the application's.
     pub processing_per_record: Option<Duration>,
-}
-
-/// Sizes of values in bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    /// All alike.
-    Fixed(u32),
-    /// Evenly distributed from the first to the second, both included.
-    Uniform(u32, u32),
-    /// Drawn from a table of sizes and their weights.
-    Table(Vec<(u32, u32)>),
 }
 
 /// Records that arrive during the run.

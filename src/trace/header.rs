@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value};
 use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
 use crate::Duration;
 use crate::policy::Name;
-use crate::scenario::{self, Scenario, Sizes, Topic};
+use crate::scenario::{self, Scenario, Topic};
 
 impl Header {
     /// The header of a run of a scenario by a scheduler, `repeat` from 1, on a broker of this version (`simulated`, or Kafka's).
@@ -36,7 +36,7 @@ impl Header {
             broker: Broker { version: broker_version.to_owned() },
             scenario: Backlog {
                 name: scenario.name.clone(),
-                value_bytes: all_alike(topics.iter().map(|topic| mean(&topic.value_bytes))),
+                value_bytes: all_alike(topics.iter().map(|topic| topic.value_bytes.mean())),
                 batch_records: all_alike(topics.iter().map(|topic| topic.batch_records)),
                 spread: "batch k of a topic goes to partition k mod partitions".to_owned(),
                 topics: topics.iter().map(TopicBacklog::of).collect(),
@@ -78,7 +78,7 @@ impl Header {
 
 impl TopicBacklog {
     fn of(topic: &Topic) -> Self {
-        let value_bytes = mean(&topic.value_bytes);
+        let value_bytes = topic.value_bytes.mean();
         let size = |records| {
             let bytes = fairdrain_sim::batch_bytes(records, value_bytes, topic.key_bytes);
             u32::try_from(bytes * 1000 / u64::from(topic.compression_millis.max(1))).unwrap_or(u32::MAX)
@@ -136,20 +136,6 @@ fn properties(consumer: &scenario::Consumer, cap: u32) -> (Map<String, Value>, M
         effective.insert(name, value);
     }
     (config, effective)
-}
-
-/// The mean size, rounded down.
-fn mean(sizes: &Sizes) -> u32 {
-    match sizes {
-        Sizes::Fixed(bytes) => *bytes,
-        Sizes::Uniform(least, most) => least + (most - least) / 2,
-        Sizes::Table(rows) => {
-            let weights: u64 = rows.iter().map(|(_, weight)| u64::from(*weight)).sum();
-            let bytes: u128 = rows.iter().map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight)).sum();
-            // A mean of u32 is one.
-            (bytes / u128::from(weights.max(1))) as u32
-        }
-    }
 }
 
 /// What all are, if they are all alike.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::LoadedTopic;
 use super::cluster::Cluster;
-use super::content::{Content, value_bytes_max};
+use super::content::Content;
 use super::error::Error;
 use super::producer::{Writer, batch_bytes_max};
 use fairdrain_sim::client::metadata_order;
@@ -85,7 +85,7 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
         if topic.key_bytes > 0 && digits > topic.key_bytes {
             return refuse(format!("topic {name}: {} bytes are too few for {} keys", topic.key_bytes, topic.keys));
         }
-        let value_bytes = value_bytes_max(&topic.value_bytes);
+        let value_bytes = topic.value_bytes.max();
         let full = batch_bytes_max(topic.batch_records, topic.key_bytes, value_bytes);
         if full > 1_000_000_000 {
             return refuse(format!("topic {name}: a batch may have {full} bytes, more than librdkafka sends (1 GB)"));
@@ -143,7 +143,7 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
         })
         .collect();
     let allowed = scenario.topics.iter().map(|t| {
-        let bytes = batch_bytes_max(t.batch_records, t.key_bytes, value_bytes_max(&t.value_bytes));
+        let bytes = batch_bytes_max(t.batch_records, t.key_bytes, t.value_bytes.max());
         (bytes > BATCH_BYTES_USUAL).then_some(bytes as u32)
     });
     let wanted: Vec<_> = topics.iter().cloned().zip(allowed).collect();
@@ -215,7 +215,7 @@ impl Writers {
             let alike = topics.iter().filter(|(t, n)| (*n, t.compression_millis > 1000) == (Some(kind.0), kind.1));
             let (mut bytes, mut partitions) = (0, 0);
             for (t, _) in alike {
-                bytes = bytes.max(batch_bytes_max(batch_records, t.key_bytes, value_bytes_max(&t.value_bytes)));
+                bytes = bytes.max(batch_bytes_max(batch_records, t.key_bytes, t.value_bytes.max()));
                 partitions += u64::from(t.partitions);
             }
             let pending = 2 * partitions * u64::from(batch_records);

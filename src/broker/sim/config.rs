@@ -3,11 +3,11 @@
 use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
-use fairdrain_sim::log::{self, Log};
+use fairdrain_sim::log::Log;
 
 use crate::Duration;
 use crate::policy::Name;
-use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
+use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Start, Topic};
 use crate::tuning::SplitQueues;
 
 /// The world of a scenario, for a scheduler's consumers.
@@ -67,15 +67,10 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
 
 fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
     let log = |partition: u32| {
-        let sizes = match &topic.value_bytes {
-            Sizes::Fixed(bytes) => log::Sizes::Fixed(*bytes),
-            Sizes::Uniform(low, high) => log::Sizes::Uniform(*low, *high),
-            Sizes::Table(rows) => log::Sizes::Table(rows.clone()),
-        };
         Log::new(
             topic.partition_backlog(partition),
             topic.batch_records,
-            sizes,
+            topic.value_bytes.clone(),
             topic.key_bytes,
             topic.compression_millis,
             topic.arrival.map_or(1, |a| a.batch_records),

@@ -27,16 +27,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a scheduler: the `multi` family has a consumer a topic, in the topics' order; the others have one.
+    /// The layout of a scheduler.
     #[must_use]
     pub fn of(scheduler: Name, topics: usize, credit: u32, simulated: bool) -> Self {
-        let (consumer_a_topic, rounds) = match scheduler {
-            Name::Single | Name::Fair | Name::CompleteFirst => (false, false),
-            Name::Multi => (true, false),
-            Name::MultiGather | Name::MultiSequential => (true, true),
-        };
-        let consumer = |topic| ConsumerId(if consumer_a_topic { topic } else { 0 });
-        Self { consumers: (0..topics as u32).map(consumer).collect(), rounds, credit, simulated }
+        let consumer = |topic| ConsumerId(if scheduler.has_consumer_a_topic() { topic } else { 0 });
+        let consumers = (0..topics as u32).map(consumer).collect();
+        Self { consumers, rounds: scheduler.in_rounds(), credit, simulated }
     }
 }
 

@@ -29,6 +29,7 @@ mod properties;
 mod provenance;
 mod read;
 mod resolve;
+mod schedulers;
 mod schema;
 mod sections;
 mod topic;

@@ -15,22 +15,13 @@ impl Header {
     #[must_use]
     pub fn of(scenario: &Scenario, scheduler: Name, broker_version: &str, repeat: u32) -> Self {
         let Scenario { topics, consumer, application, .. } = scenario;
-        let cap = match scheduler {
-            Name::Single => consumer.max_poll_records,
-            _ => scenario.scheduler.max_poll_records.unwrap_or(consumer.max_poll_records),
-        };
-        let (name, version) = match consumer.client {
-            scenario::Client::Aiokafka => ("aiokafka", "0.14"),
-            scenario::Client::Librdkafka => ("librdkafka", "2.12"),
-            scenario::Client::Ideal => ("ideal", "1"),
-        };
-        let (config, effective) = properties(&scenario.consumer, cap);
+        let (config, effective) = properties(consumer, scenario.cap(scheduler));
         Self {
             format: FORMAT.to_owned(),
             client: Client {
                 protocol: "classic".to_owned(),
-                name: name.to_owned(),
-                version: version.to_owned(),
+                name: consumer.client.name().to_owned(),
+                version: consumer.client.version().unwrap_or("1").to_owned(),
                 via: None,
             },
             broker: Broker { version: broker_version.to_owned() },

@@ -21,9 +21,10 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
     let settings = client_settings(&scenario.consumer, client, scheduler.takes().then_some(cap));
     let count = topics.len() as u32;
     let consumer = |topics| sim::ConsumerConfig { topics, client: settings.clone(), takes: scheduler.takes(), start };
-    let consumers = match scheduler {
-        Name::Single | Name::Fair | Name::CompleteFirst => vec![consumer(0..count)],
-        Name::MultiGather | Name::MultiSequential | Name::Multi => (0..count).map(|t| consumer(t..t + 1)).collect(),
+    let consumers = if scheduler.has_consumer_a_topic() {
+        (0..count).map(|t| consumer(t..t + 1)).collect()
+    } else {
+        vec![consumer(0..count)]
     };
     let arrivals = scenario.topics.iter().filter_map(|t| t.arrival).map(|a| a.until);
     let alarms = arrivals.chain([scenario.limits.time]).collect();

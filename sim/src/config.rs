@@ -1,6 +1,6 @@
 //! What a world is made of. Everything in here has been checked by whoever made it; a world only asserts.
 
-use crate::client;
+use crate::client::settings::Settings;
 use crate::event::Ties;
 use crate::log::Log;
 use crate::time::Duration;
@@ -61,7 +61,7 @@ pub struct ConsumerConfig {
     /// Its topics: a range of the list.
     pub topics: core::ops::Range<u32>,
     /// Which client, with which settings.
-    pub client: client::Settings,
+    pub client: Settings,
     /// Whether records are taken topic by topic from local queues (and `Ready` is reported), instead of by polls.
     pub takes: bool,
     /// How it gets its partitions.

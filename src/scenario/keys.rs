@@ -1,10 +1,6 @@
-//! The file format, once: every table, every key, its kind, its default, its meaning.
-//!
-//! The parser, `scenario show --resolved`, the JSON Schema and the check of the template all read these tables, so they agree by
-//! construction. The properties of the consumer are in [`super::properties`].
+//! What a table of the file format is made of, and the tables but for the consumer's, which are in [`super::properties`].
 
 use super::Client;
-use super::properties;
 
 /// A table of the file.
 #[derive(Debug)]
@@ -128,10 +124,6 @@ pub(super) const I32: u64 = i32::MAX as u64;
 const I64: u64 = i64::MAX as u64;
 
 use Fallback::{Derived, Required, Toml};
-
-/// Every table of the format.
-pub(super) static TABLES: &[&Table] =
-    &[&ROOT, &TOPICS, &properties::CONSUMER, &SCHEDULER, &APPLICATION, &NETWORK, &BROKERS, &FAULTS, &LIMITS];
 
 pub(super) static ROOT: Table = Table {
     name: "",
@@ -306,33 +298,3 @@ pub(super) static LIMITS: Table = Table {
         Key::new("polls", Kind::Count(1, I64), Toml("100000000"), "Poll and take calls of a run."),
     ],
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_keys_of_a_table_share_a_spelling() {
-        for table in TABLES {
-            let mut names: Vec<String> = table.keys.iter().flat_map(Key::names).map(normal).collect();
-            let all = names.len();
-            names.sort();
-            names.dedup();
-            assert_eq!(names.len(), all, "in [{}]", table.name);
-        }
-    }
-
-    #[test]
-    fn every_key_says_what_it_is_for() {
-        for key in TABLES.iter().flat_map(|t| t.keys) {
-            assert!(key.doc.ends_with('.'), "{}", key.name);
-        }
-    }
-
-    #[test]
-    fn a_limited_key_names_known_clients() {
-        for only in TABLES.iter().flat_map(|t| t.keys).filter_map(|k| k.only.as_ref()) {
-            assert!(only.clients.len() < Client::all().count());
-        }
-    }
-}

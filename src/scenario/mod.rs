@@ -3,7 +3,7 @@
 //! A [`Scenario`] is a file after reading: parsed, checked and complete. What is in it is legal; nothing further down checks again.
 //!
 //! [`Scenario::load`] takes a path or the name of a bundled scenario, [`Scenario::from_toml`] a text. Both give a [`Parsed`]: the
-//! scenario, the warnings, and where each value comes from. The format is described once, in the private module `keys`, from which
+//! scenario, the warnings, and where each value comes from. The format is described once, in the private module `tables`, from which
 //! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
 use crate::{Duration, Fill};
@@ -32,6 +32,7 @@ mod resolve;
 mod schedulers;
 mod schema;
 mod sections;
+mod tables;
 mod topic;
 mod units;
 mod values;

@@ -7,12 +7,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Read};
 use super::error::{Diagnostic, ERRORS_PRINTED, ScenarioErrors, Source};
-use super::keys::{self, Key, Kind, TABLES};
+use super::keys::{self, Key, Kind};
 use super::names::{did_you_mean, short};
 use super::properties::CONSUMER;
 use super::provenance::{Origin, Provenance};
 use super::read::{Findings, Reader, unknown};
 use super::sections::{read_consumer, read_fault, read_topics};
+use super::tables::TABLES;
 use super::units::Problem;
 use super::{Application, Brokers, Client, Limits, Network, Scenario, Scheduler};
 

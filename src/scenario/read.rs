@@ -9,9 +9,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Diagnostic, ERRORS_PRINTED, Source};
 use super::flatten::flatten;
-use super::keys::{self, Fallback, Key, Kind, Table};
+use super::keys::{Fallback, Key, Kind, Table};
 use super::names::{did_you_mean, short};
 use super::provenance::Origin;
+use super::tables::TABLES;
 use super::units::Problem;
 use super::values::{self, Value};
 use super::{Client, Sizes};
@@ -289,7 +290,7 @@ fn missing(spec: &Table, key: &Key) -> Problem {
 pub(super) fn unknown(spec: &Table, written: &str) -> Problem {
     let place = if spec.name.is_empty() { "at the top of the file".to_owned() } else { format!("in [{}]", spec.name) };
     let problem = Problem::new(format!("unknown key `{}` {place}", short(written)));
-    let elsewhere = keys::TABLES.iter().find(|t| t.key(written).is_some());
+    let elsewhere = TABLES.iter().find(|t| t.key(written).is_some());
     if let Some(near) = did_you_mean(written, spec.keys.iter().flat_map(Key::names)) {
         problem.help(format!("did you mean `{near}`?"))
     } else if let Some(table) = elsewhere {

@@ -1,9 +1,10 @@
 //! `scenario show --resolved`: every value and where it comes from, as a scenario file that reads back to the same scenario.
 
-use super::keys::{Key, Kind, TABLES, Table};
+use super::keys::{Key, Kind, Table};
 use super::parse::Parsed;
 use super::properties::CONSUMER;
 use super::provenance::Origin;
+use super::tables::TABLES;
 use super::values::{Value, write};
 use super::{Commit, FaultKind, Scenario, Start};
 use crate::Fill;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::client::MODELS;
-use super::keys::{Fallback, Key, Kind, TABLES, Table};
+use super::keys::{Fallback, Key, Kind, Table};
+use super::tables::TABLES;
 use crate::policy::Name;
 
 /// A commented scenario file to begin with; it reads and runs as it is.

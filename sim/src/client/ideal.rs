@@ -13,9 +13,9 @@ use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::state::{Core, Event, Timer};
 use crate::time::Duration;
 
-/// The ideal client has no settings.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {}
+pub(super) mod settings;
+
+pub use settings::Settings;
 
 /// A running ideal consumer.
 #[derive(Clone, Debug)]

@@ -18,59 +18,19 @@ use std::sync::Arc;
 
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
-use crate::client::{Waiting, metadata_order};
-use crate::config::{ConsumerConfig, Start};
+use crate::client::Waiting;
+use crate::config::Start;
 use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
-use crate::seed::Stream;
 use crate::state::{ConnState, Core, Event, Timer};
 use crate::time::{Duration, Time};
 
-/// The properties that decide what is fetched when, under librdkafka's names.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `fetch.min.bytes`.
-    pub fetch_min_bytes: u32,
-    /// `fetch.max.bytes`; `None`: derived from `queued.max.messages.kbytes`.
-    pub fetch_max_bytes: Option<u32>,
-    /// `fetch.wait.max.ms`.
-    pub fetch_wait_max: Duration,
-    /// `fetch.message.max.bytes`.
-    pub fetch_message_max_bytes: u32,
-    /// `queued.min.messages`.
-    pub queued_min_messages: u32,
-    /// `queued.max.messages.kbytes`.
-    pub queued_max_messages_kbytes: u32,
-    /// `fetch.queue.backoff.ms`.
-    pub fetch_queue_backoff: Duration,
-    /// `fetch.error.backoff.ms`.
-    pub fetch_error_backoff: Duration,
-}
+use join::join_order;
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            fetch_min_bytes: 1,
-            fetch_max_bytes: None,
-            fetch_wait_max: Duration::from_millis(500),
-            fetch_message_max_bytes: 1_048_576,
-            queued_min_messages: 100_000,
-            queued_max_messages_kbytes: 65_536,
-            fetch_queue_backoff: Duration::from_millis(1000),
-            fetch_error_backoff: Duration::from_millis(500),
-        }
-    }
-}
+mod join;
+pub(super) mod settings;
 
-impl Settings {
-    /// `rdkafka_conf.c: rd_kafka_conf_finalize`: lowering the queue limit silently lowers the fetch limit too.
-    fn fetch_max_bytes(&self) -> u32 {
-        const MESSAGE_MAX_BYTES: u32 = 1_000_000;
-        self.fetch_max_bytes.unwrap_or_else(|| {
-            self.queued_max_messages_kbytes.saturating_mul(1024).clamp(MESSAGE_MAX_BYTES, 52_428_800)
-        })
-    }
-}
+pub use settings::Settings;
 
 /// Parsing a response in the broker thread: a response, a kilobyte, a record.
 const PARSE: Duration = Duration::from_micros(60);
@@ -89,8 +49,6 @@ const START_GROUP: Duration = Duration::from_millis(62);
 const OFFSETS: Duration = Duration::from_millis(2);
 /// Wait before a start offset is looked up where none is committed (`rdkafka_offset.c: rd_kafka_offset_reset`).
 const OFFSET_RESET: Duration = Duration::from_millis(100);
-/// From one segment of a group start to the next.
-const SEGMENT: Duration = Duration::from_micros(20);
 /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT: Duration = Duration::from_millis(100);
 const RECONNECT_MAX: Duration = Duration::from_secs(10);
@@ -226,24 +184,6 @@ impl Librdkafka {
                     self.splice(core, conn, part);
                 }
             }
-        }
-    }
-
-    /// A group start: partitions get their offsets in reverse-sorted order, several of them between two walks of the broker thread.
-    fn activate(&mut self, core: &mut Core, segment: u32) {
-        if segment == 0 {
-            let n = self.starting.len();
-            let valid = |cut: &[u64]| cut.iter().sum::<u64>() == n as u64 && !cut.contains(&0);
-            let draw = |stream: &mut Stream| draw_segments(stream, n);
-            self.segments = core.choices.values(Point::LibrdkafkaStartSegments, self.consumer, valid, draw).into();
-        }
-        let Some(length) = self.segments.pop_front() else { return };
-        for i in self.starting.drain(..length as usize) {
-            self.toppars[i as usize].active = true;
-        }
-        self.serve_all(core);
-        if !self.segments.is_empty() {
-            core.timer(core.now + SEGMENT, self.consumer, Timer::Activate { segment: segment + 1 });
         }
     }
 
@@ -544,29 +484,4 @@ impl Node {
             self.next = 0;
         }
     }
-}
-
-/// A consumer's partitions in the order in which they join their broker threads.
-fn join_order(core: &Core, config: &ConsumerConfig, base: u32) -> Arc<[u32]> {
-    let names: Vec<&str> = config.topics.clone().map(|t| core.plan.config.topics[t as usize].name.as_str()).collect();
-    let mut order = metadata_order(&names);
-    if config.start == Start::Group {
-        order.sort_by_key(|&i| names[i]);
-    }
-    let partitions = |i: usize| {
-        let slots = core.plan.topics[config.topics.start as usize + i].slots();
-        slots.start - base..slots.end - base
-    };
-    order.into_iter().flat_map(partitions).collect()
-}
-
-/// How many partitions become active together: one by one in three of four recorded starts, two neighbours together in the others.
-fn draw_segments(stream: &mut Stream, partitions: usize) -> Vec<u64> {
-    let mut cut = vec![1; partitions];
-    if stream.below(4) == 0 && partitions > 1 {
-        let place = stream.below(partitions as u64 - 1) as usize;
-        cut.remove(place);
-        cut[place] = 2;
-    }
-    cut
 }

@@ -11,27 +11,10 @@ pub mod aiokafka;
 pub mod ideal;
 pub mod librdkafka;
 mod metadata;
+pub(crate) mod settings;
 
 pub use metadata::metadata_order;
-
-/// Which client, with which settings.
-#[derive(Clone, Debug)]
-pub enum Settings {
-    /// aiokafka 0.14.
-    Aiokafka(aiokafka::Settings),
-    /// librdkafka 2.12.
-    Librdkafka(librdkafka::Settings),
-    /// A client without a fetch machinery.
-    Ideal(ideal::Settings),
-}
-
-impl Settings {
-    /// Whether client and application share one event loop, so that the client gets on only while the application awaits.
-    #[must_use]
-    pub const fn is_async(&self) -> bool {
-        matches!(self, Self::Aiokafka(_))
-    }
-}
+pub use settings::Settings;
 
 /// A call in progress that has not enough yet.
 #[derive(Clone, Copy, Debug)]

@@ -14,8 +14,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::bindings::rd_kafka_resp_err_t as Code;
-
 use super::content::Checker;
 use super::ffi::{Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
@@ -24,17 +22,18 @@ use crate::broker::{Failure, Input};
 use crate::scenario::Start;
 use crate::{ConsumerId, Fill, PartitionId, TopicId};
 
+use flow::Flow;
+use trouble::Down;
+
+mod flow;
+mod trouble;
+
 /// The longest time without serving the consumer's queue; far below any `max.poll.interval.ms`.
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a revocation waits for the session.
 const REVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long all brokers may be gone before the run ends.
-const OUTAGE_MAX: Duration = Duration::from_secs(10);
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the thread may be held up by asking.
-const PROBE_WAIT: Duration = Duration::from_millis(100);
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -76,18 +75,6 @@ struct Revocation {
     by: Instant,
 }
 
-/// A topic's place in a consumer that takes.
-struct Flow {
-    /// One a partition.
-    queues: Vec<Queue>,
-    /// Whose turn it is.
-    turn: usize,
-    /// A message taken to see whether there is one: a queue's length counts librdkafka's own barriers too.
-    peeked: Option<Message>,
-    /// Nothing was there when last looked; the session waits for `Ready`.
-    dry: bool,
-}
-
 struct Consumer {
     setup: Setup,
     commands: Receiver<Command>,
@@ -111,12 +98,6 @@ struct Consumer {
     /// Places of topics that can't be fetched now.
     failing: Vec<bool>,
     down: Option<Down>,
-}
-
-struct Down {
-    since: Instant,
-    probed: Instant,
-    reason: String,
 }
 
 /// The thread's main function. Reports `Event::Started` first, whether it can start or not.
@@ -167,7 +148,7 @@ impl Consumer {
                     queues.push(queue);
                 }
             }
-            flows.push(Flow { queues, turn: 0, peeked: None, dry: true });
+            flows.push(Flow::new(queues));
         }
         Ok(Self {
             failing: vec![false; setup.topics.len()],
@@ -441,70 +422,6 @@ impl Consumer {
         }
     }
 
-    // --- what goes wrong ---
-
-    fn expire(&mut self) {
-        let now = Instant::now();
-        if self.revocation.as_ref().is_some_and(|r| now >= r.by) {
-            self.give_back();
-        }
-        if self.commits_sent.front().is_some_and(|&sent| now >= sent + COMMIT_TIMEOUT) {
-            self.commits_sent.pop_front();
-            self.commits_given_up += 1;
-            self.fail(None, Failure::Commit(format!("no answer within {} s", COMMIT_TIMEOUT.as_secs())));
-        }
-        let Some(down) = &mut self.down else { return };
-        if now < down.probed + PROBE_INTERVAL {
-            return;
-        }
-        // Nothing else tells that a broker is back: what is delivered may have been in the client already.
-        if self.client.probe(PROBE_WAIT).is_ok() {
-            self.down = None;
-        } else if now >= down.since + OUTAGE_MAX {
-            let (servers, reason) = (self.setup.servers.clone(), down.reason.clone());
-            self.down = None;
-            drop(self.events.send(Event::Unreachable { servers, waited: OUTAGE_MAX, reason }));
-        } else {
-            down.probed = Instant::now();
-        }
-    }
-
-    fn handle_error(&mut self, code: Code, reason: String) {
-        let now = Instant::now();
-        match code {
-            Code::RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
-            | Code::RD_KAFKA_RESP_ERR__TRANSPORT
-            | Code::RD_KAFKA_RESP_ERR__RESOLVE => {
-                let down = self.down.get_or_insert_with(|| Down { since: now, probed: now, reason: reason.clone() });
-                // A failed connection says more than "1/1 brokers are down", which comes first.
-                if code == Code::RD_KAFKA_RESP_ERR__TRANSPORT {
-                    down.reason = reason;
-                }
-            }
-            Code::RD_KAFKA_RESP_ERR__AUTHENTICATION
-            | Code::RD_KAFKA_RESP_ERR__SSL
-            | Code::RD_KAFKA_RESP_ERR__FATAL
-            | Code::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
-            | Code::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED => self.fail(None, Failure::Fatal(reason)),
-            // librdkafka retries by itself; the reason is worth keeping.
-            _ => self.setup.log.lock().unwrap_or_else(PoisonError::into_inner).push(reason),
-        }
-    }
-
-    fn handle_topic_error(&mut self, name: &str, code: Code, reason: String) {
-        // Some errors of a partition carry its topic in their text only (rdkafka_partition.c: rd_kafka_toppar_enq_error).
-        let names =
-            |t: &LoadedTopic| t.name == name || reason.strip_prefix(&*t.name).is_some_and(|r| r.starts_with(" ["));
-        let Some(place) = self.setup.topics.iter().position(names) else {
-            return self.handle_error(code, reason);
-        };
-        if !std::mem::replace(&mut self.failing[place], true) {
-            let name = &self.setup.topics[place].name;
-            let reason = if reason.contains(name) { reason } else { format!("{name}: {reason}") };
-            self.fail(Some(self.setup.topics[place].id), Failure::Fetch(reason));
-        }
-    }
-
     // --- the end ---
 
     fn close(mut self, by: Instant) {
@@ -539,39 +456,5 @@ impl Consumer {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-    }
-}
-
-impl Flow {
-    /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.
-    fn take(&mut self, quota: u32, messages: &mut Vec<Message>) {
-        let mut left = quota;
-        if left > 0
-            && let Some(message) = self.peeked.take()
-        {
-            messages.push(message);
-            left -= 1;
-        }
-        let mut open: Vec<usize> = (0..self.queues.len()).map(|i| (self.turn + i) % self.queues.len()).collect();
-        while left > 0 && !open.is_empty() {
-            let share = left.div_ceil(open.len() as u32);
-            open.retain(|&i| {
-                let ask = share.min(left);
-                let got = if ask == 0 { 0 } else { self.queues[i].take(ask, messages) };
-                left -= got;
-                self.turn = if ask == 0 { self.turn } else { (i + 1) % self.queues.len() };
-                got == ask
-            });
-        }
-    }
-
-    /// Whether a message is there.
-    fn peek(&mut self) -> bool {
-        if self.peeked.is_none() {
-            let mut one = Vec::new();
-            self.queues.iter().any(|queue| queue.take(1, &mut one) > 0);
-            self.peeked = one.pop();
-        }
-        self.peeked.is_some()
     }
 }

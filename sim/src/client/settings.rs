@@ -1,0 +1,23 @@
+//! Which client, with which settings. A module of its own, as are the settings of each client: the configuration of a world knows
+//! these, and nothing of a running client.
+
+use super::{aiokafka, ideal, librdkafka};
+
+/// Which client, with which settings.
+#[derive(Clone, Debug)]
+pub enum Settings {
+    /// aiokafka 0.14.
+    Aiokafka(aiokafka::settings::Settings),
+    /// librdkafka 2.12.
+    Librdkafka(librdkafka::settings::Settings),
+    /// A client without a fetch machinery.
+    Ideal(ideal::settings::Settings),
+}
+
+impl Settings {
+    /// Whether client and application share one event loop, so that the client gets on only while the application awaits.
+    #[must_use]
+    pub const fn is_async(&self) -> bool {
+        matches!(self, Self::Aiokafka(_))
+    }
+}

@@ -236,7 +236,7 @@ pub(super) static APPLICATION: Table = Table {
     keys: &[
         Key::new("processing_per_record", Kind::Duration, Toml("\"0 s\""), "Work on one record."),
         Key::new("processing_per_batch", Kind::Duration, Toml("\"0 s\""), "Work on one batch, besides its records."),
-        Key::new("workers", Kind::Count(1, 1_024), Toml("1"), "Batches of different partitions worked on at a time."),
+        Key::new("workers", Kind::Count(1, 1_024), Toml("1"), "Runs (of different partitions) worked on at a time."),
         Key::new(
             "blocking",
             Kind::Flag,

@@ -193,7 +193,7 @@ pub struct Application {
     pub per_record: Duration,
     /// Work on one batch, besides its records.
     pub per_batch: Duration,
-    /// Batches of different partitions worked on at a time; 1 or more.
+    /// Runs (of different partitions) worked on at a time; 1 or more.
     pub workers: u32,
     /// Whether work keeps the thread (CPU) instead of awaiting (I/O). An asyncio client fetches only while the application awaits.
     pub blocking: bool,

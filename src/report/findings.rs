@@ -86,7 +86,7 @@ fn starvation(compared: &Compared, client: &str, row: &Row) -> Option<String> {
         let more = worst.starved.len() - 1 - others.len();
         let and = if more > 0 { format!(" and {more} more") } else { String::new() };
         let verb = if others.len() == 1 { "starves" } else { "starve" };
-        sentence += &format!(" {}{and} {verb} too (bound: {}).", others.join(", "), worst.starvation_bound_us);
+        sentence += &format!(" {}{and} {verb} too (longer than {}).", others.join(", "), worst.starvation_bound_us);
     }
     Some(sentence)
 }

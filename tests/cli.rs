@@ -170,6 +170,7 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 #[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "the signal has to come in the middle of the run")]
 fn an_interrupt_gives_what_there_is_marked_as_incomplete() {
     use std::io::Read;
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("fairdrain"))
@@ -178,7 +179,7 @@ fn an_interrupt_gives_what_there_is_marked_as_incomplete() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(std::time::Duration::from_millis(1500));
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let mut json = String::new();

@@ -1,5 +1,6 @@
 //! The real backend on librdkafka's mock cluster: nothing else needs to be installed.
 #![cfg(feature = "kafka")]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};

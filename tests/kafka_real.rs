@@ -1,5 +1,6 @@
 //! The real backend on a real broker: `scripts/kafka run cargo test --test kafka_real -- --ignored`.
 #![cfg(feature = "kafka")]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
 
 use std::process::Command;
 use std::sync::Mutex;

@@ -3,6 +3,7 @@
 mod told;
 
 use fairdrain::metrics::{Cause, End, Layout, LowerBound, RunMetrics, Starved, fair_guarantee, starvation_bound};
+use fairdrain::scenario::Client;
 use fairdrain::scenario::{Arrival, Limits};
 use fairdrain::{Duration, Keys, LocalCause, PartitionId, TopicId};
 use told::{Told, layout, ns, scenario, topic};
@@ -335,7 +336,13 @@ fn the_starvation_bound_is_three_rounds_of_fair_but_a_second_at_least() {
     scenario.network.jitter = Duration::from_millis(1);
     scenario.brokers.service = Duration::from_millis(4);
     scenario.consumer.max_poll_records = 500;
-    // Two round trips of 2 x 3 + 4 ms, and 100 ms.
+    // Two round trips of 2 x 3 + 4 ms, and what an idle topic's long poll may take.
+    let by_client = [Client::Ideal, Client::Librdkafka, Client::Aiokafka].map(|client| {
+        scenario.consumer.client = client;
+        fair_guarantee(&scenario, 500)
+    });
+    assert_eq!(by_client, [20, 30, 520].map(Duration::from_millis));
+    scenario.consumer.fetch_max_wait = Some(Duration::from_millis(100));
     assert_eq!(fair_guarantee(&scenario, 500), Duration::from_millis(120));
     assert_eq!(starvation_bound(&scenario), Duration::from_secs(1));
     // 500 records of 1 ms and one batch of 5 ms.

@@ -96,18 +96,18 @@ fn a_round_closes_without_those_that_failed() {
 fn one_thread_polls_in_turn_and_processes_in_between() {
     stage(Name::MultiSequential, 3).play(
         "> open
-         < assigned 0 a0
-         > poll 0 cap 10
          < assigned 2 c0
+         < assigned 0 a0
+         < assigned 1 b0
+         > poll 0 cap 10
          < delivered 0 #0 a0:0-10
          > process #0
          < processed #0
+         > poll 1 cap 10
+         < delivered 1 nothing
          > poll 2 cap 10
-         < assigned 1 b0
          < delivered 2 nothing
-         > poll 0 cap 10
-         < delivered 0 nothing
-         > poll 1 cap 10",
+         > poll 0 cap 10",
     );
 }
 

@@ -65,6 +65,7 @@ pub mod seed;
 mod signal;
 mod state;
 mod time;
+mod timeout;
 mod world;
 
 pub use batch::batch_bytes;

@@ -14,6 +14,7 @@ use crate::record::{BatchId, ConsumerId, LocalCause, PartitionId, Run, TopicId};
 use crate::seed::mix;
 use crate::signal::{Fact, Signal};
 use crate::time::{Duration, Time};
+use crate::timeout::Timeout;
 use crate::world::Output;
 
 /// What a world is made of and never changes: shared by its clones.
@@ -68,10 +69,10 @@ pub(crate) enum Event {
     Assigned { consumer: u32 },
     Timer { consumer: u32, timer: Timer },
     Returned { consumer: u32 },
-    Deadline { consumer: u32, generation: u32 },
+    Deadline { consumer: u32 },
     JobDone { worker: u32 },
     Committed { consumer: u32 },
-    Wake { generation: u32 },
+    Wake,
     Fault { index: u32, begins: bool },
     Alarm,
     Closed,
@@ -86,7 +87,7 @@ impl Event {
             Self::Answer { .. } | Self::Broken { .. } | Self::Timer { .. } | Self::Assigned { .. } => 2,
             Self::Returned { .. } | Self::JobDone { .. } | Self::Committed { .. } => 3,
             Self::Deadline { .. } => 4,
-            Self::Wake { .. } | Self::Alarm | Self::Closed => 5,
+            Self::Wake | Self::Alarm | Self::Closed => 5,
         }
     }
 
@@ -168,8 +169,8 @@ pub(crate) struct Core {
     pub(crate) workers: Workers,
     /// Per consumer: what its poll in progress will return.
     pub(crate) returning: Vec<Return>,
-    /// Per consumer: generation of the deadline that counts.
-    pub(crate) deadlines: Vec<u32>,
+    /// Per consumer: when its poll in progress gives up waiting.
+    pub(crate) deadlines: Vec<Timeout>,
     /// Delivered, not yet given to the application; oldest first.
     pub(crate) delivered: VecDeque<(BatchId, Vec<Run>)>,
     /// Emptied vectors, to be filled again.
@@ -186,7 +187,7 @@ pub(crate) struct Core {
     pub(crate) signals: Vec<Signal>,
     pub(crate) choices: Choices,
     pub(crate) fingerprint: Fingerprint,
-    pub(crate) wake: u32,
+    pub(crate) wake: Timeout,
 }
 
 /// What a poll in progress will return.
@@ -245,7 +246,7 @@ impl Core {
             event_loop: EventLoop::default(),
             workers: Workers::new(config.application.workers),
             returning: vec![Return::default(); consumers.len()],
-            deadlines: vec![0; consumers.len()],
+            deadlines: vec![Timeout::default(); consumers.len()],
             delivered: VecDeque::new(),
             spare: Vec::new(),
             batches: 0,
@@ -258,7 +259,7 @@ impl Core {
             signals: Vec::new(),
             choices: Choices::seeded(config.seed),
             fingerprint: Fingerprint::default(),
-            wake: 0,
+            wake: Timeout::default(),
             logs,
             plan: Arc::new(Plan { topics, slots, config: config.clone(), consumers, is_async }),
         };
@@ -463,6 +464,8 @@ impl Core {
         self.workers.clear();
         self.handing_out = None;
         self.returning.iter_mut().for_each(|r| *r = Return::default());
+        self.deadlines.fill(Timeout::default());
+        self.wake = Timeout::default();
         self.delivered.clear();
         self.outputs.clear();
         self.reported.fill(false);
@@ -531,7 +534,7 @@ impl Core {
     /// Ends a consumer's poll after `cost`: what is in `returning` goes out. With one thread for everything, that thread is busy
     /// until then.
     pub(crate) fn return_after(&mut self, consumer: u32, cost: Duration) {
-        self.deadlines[consumer as usize] += 1;
+        self.deadlines[consumer as usize].clear();
         self.event_loop.held = self.plan.is_async;
         if self.plan.is_async || self.plan.consumers.len() == 1 {
             self.handing_out = self.returning[consumer as usize].runs.first().map(|r| r.partition.topic);
@@ -560,9 +563,9 @@ impl Core {
 
     /// Lets a poll wait for records.
     pub(crate) fn wait_until(&mut self, consumer: u32, deadline: Time) {
-        self.deadlines[consumer as usize] += 1;
-        let generation = self.deadlines[consumer as usize];
-        self.schedule(deadline, Event::Deadline { consumer, generation });
+        if let Some(at) = self.deadlines[consumer as usize].set(deadline) {
+            self.schedule(at, Event::Deadline { consumer });
+        }
     }
 
     // ---- application -----------------------------------------------------------------------------------------------------------

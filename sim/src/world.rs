@@ -9,6 +9,7 @@ use crate::record::{BatchId, ConsumerId, Fill, PartitionId, Run, TopicId};
 use crate::signal::Signal;
 use crate::state::{Core, Event, Work};
 use crate::time::{Duration, Time};
+use crate::timeout::Fired;
 
 /// What a world tells whoever drives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,9 +178,9 @@ impl World {
 
     /// Asks for [`Output::Wake`] at this moment. Replaces an earlier request.
     pub fn wake(&mut self, at: Time) {
-        self.core.wake += 1;
-        let (at, generation) = (at.max(self.core.now), self.core.wake);
-        self.core.schedule(at, Event::Wake { generation });
+        if let Some(at) = self.core.wake.set(at.max(self.core.now)) {
+            self.core.schedule(at, Event::Wake);
+        }
     }
 
     /// Ends the consumers. Answered by [`Output::Closed`].
@@ -238,11 +239,15 @@ impl World {
             Event::JobDone { worker } if !core.plan.is_async || core.plan.config.application.blocking => {
                 core.job_done(worker);
             }
-            Event::Wake { generation } if core.wake == generation => core.outputs.push_back(Output::Wake),
+            Event::Wake => match core.wake.fire(core.now) {
+                Fired::Due => core.outputs.push_back(Output::Wake),
+                Fired::Later(at) => core.schedule(at, Event::Wake),
+                Fired::Stale => {}
+            },
             Event::Alarm => core.outputs.push_back(Output::Wake),
             Event::Fault { index, begins } => self.fault(index, begins),
             Event::Closed => core.outputs.push_back(Output::Closed),
-            Event::Arrive { .. } | Event::Wake { .. } => {}
+            Event::Arrive { .. } => {}
             event => {
                 let event_loop = &mut core.event_loop;
                 if core.plan.is_async && (event_loop.held || !event_loop.work.is_empty()) {
@@ -278,9 +283,11 @@ impl World {
                 core.outputs.push_back(Output::Assigned { consumer: ConsumerId(consumer), partitions });
             }
             Work::Event(Event::Timer { consumer, timer }) => self.clients[consumer as usize].timer(core, timer),
-            Work::Event(Event::Deadline { consumer, generation }) => {
-                if core.deadlines[consumer as usize] == generation {
-                    self.clients[consumer as usize].deadline(core);
+            Work::Event(event @ Event::Deadline { consumer }) => {
+                match core.deadlines[consumer as usize].fire(core.now) {
+                    Fired::Due => self.clients[consumer as usize].deadline(core),
+                    Fired::Later(at) => core.schedule(at, event),
+                    Fired::Stale => {}
                 }
             }
             Work::Event(Event::JobDone { worker }) => core.job_done(worker),

@@ -1,14 +1,12 @@
 //! From when on a wait is called starvation.
 
 use crate::Duration;
-use crate::scenario::Scenario;
+use crate::scenario::{Client, Scenario};
+use crate::tuning::SplitQueues;
 
 /// A bound that nobody has set is at least this: shorter waits are ordinary for consumers (a poll timeout, a rebalance), and where
 /// processing costs nothing, three times the guarantee would be a matter of microseconds.
 const BOUND_AT_LEAST: Duration = Duration::from_secs(1);
-
-/// What one long poll of an idle topic may hold a connection: `fair` sets its clients' `fetch.max.wait.ms` no higher.
-const LONG_POLL: Duration = Duration::from_millis(100);
 
 /// A fetch response's limit where the scenario sets none: `fetch.max.bytes` of Kafka's clients.
 const FETCH_MAX_BYTES: u64 = 50 << 20;
@@ -28,7 +26,8 @@ pub fn starvation_bound(scenario: &Scenario) -> Duration {
 ///   of topics), else ⌈topics / cap⌉; each is `cap` records of the topic that costs most, plus the cost of a batch. Workers do not
 ///   divide it: the records may all be of one partition, which one worker does;
 /// - two round trips (2 × (latency + jitter) + service time each): a fetch that has just left without the topic, and its own;
-/// - one long poll of 100 ms that holds the connection meanwhile;
+/// - one long poll of an idle topic that holds the connection meanwhile: the scenario's `fetch.max.wait.ms`, or what the client has
+///   under `fair` (aiokafka its default of 500 ms, librdkafka 10 ms with its queues split, the ideal client none);
 /// - where bandwidth is limited, one full response: `fetch.max.bytes`, or as many `max.partition.fetch.bytes` as there are
 ///   partitions, whichever is less.
 #[must_use]
@@ -45,5 +44,10 @@ pub fn fair_guarantee(scenario: &Scenario, cap: u32) -> Duration {
         let nanos = u128::from(response) * 1_000_000_000 / u128::from(bytes_per_second.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     });
-    hand_over.times(hand_overs) + round_trip.times(2) + LONG_POLL + transfer
+    let long_poll = consumer.fetch_max_wait.unwrap_or_else(|| match consumer.client {
+        Client::Aiokafka => Duration::from_millis(500),
+        Client::Librdkafka => SplitQueues::for_cap(cap).fetch_wait_max,
+        Client::Ideal => Duration::ZERO,
+    });
+    hand_over.times(hand_overs) + round_trip.times(2) + long_poll + transfer
 }

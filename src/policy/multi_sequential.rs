@@ -4,7 +4,7 @@ use super::{Event, Policy, Settings, Step, View};
 use crate::{ConsumerId, Time};
 
 /// Polls one consumer, lets its batch be processed (and committed), and goes on to the next one; those that can't be asked are
-/// passed over.
+/// passed over. Begins when every consumer has its assignment, as a service does that starts them all before its loop.
 #[derive(Clone, Debug)]
 pub struct MultiSequential {
     settings: Settings,
@@ -23,7 +23,7 @@ impl Policy for MultiSequential {
     fn on(&mut self, _: Time, _: &Event<'_>) {}
 
     fn next(&mut self, _: Time, view: &View<'_>) -> Step {
-        if view.busy > 0 || view.outstanding > 0 {
+        if view.busy > 0 || view.outstanding > 0 || view.joining > 0 {
             return Step::Await;
         }
         for _ in 0..view.consumers.len() {

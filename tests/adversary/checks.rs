@@ -203,8 +203,9 @@ impl Adversary<'_> {
         let could_do_something = match self.world.name {
             Name::Single => idle.next().is_some(),
             Name::Multi => idle.any(|c| c.outstanding == 0),
-            Name::MultiSequential => quiet && idle.next().is_some(),
-            Name::MultiGather => quiet && idle.next().is_some() && self.consumers.iter().all(|c| c.joined || c.out),
+            Name::MultiSequential | Name::MultiGather => {
+                quiet && idle.next().is_some() && self.consumers.iter().all(|c| c.joined || c.out)
+            }
             Name::Fair | Name::CompleteFirst => idle.next().is_some() && self.checks.ready.contains(&true),
         };
         require(!could_do_something, Rule::WorkConservation, || format!("idle at {}", self.now))

@@ -6,11 +6,18 @@ use super::error::Diagnostic;
 use super::read::{Findings, Reader};
 use super::units::{Problem, duration_text};
 use super::{Client, Commit, FaultKind, Scenario, Sizes};
+use crate::Duration;
 
 /// Bytes of a record besides key and value, at most (batch format v2: five varints and the attributes).
 const RECORD_OVERHEAD: u128 = 42;
 /// Partitions of one scenario; a bound on memory, beyond what a cluster of today has.
 const PARTITIONS_MAX: u64 = 1_000_000;
+/// Keys of one scenario, over all topics: when each had its first record is kept, in each of the runs done side by side.
+const KEYS_MAX: u64 = 10_000_000;
+/// Connections of one scenario, from each topic's consumer to each broker.
+const CONNECTIONS_MAX: u64 = 4_000_000;
+/// The shortest time from one arriving batch to the next. Times are whole nanoseconds: the rate would be off by more than 0.1 %.
+const ARRIVAL_MIN: Duration = Duration::from_micros(1);
 /// `message.max.bytes` of librdkafka, below which it refuses a `fetch.max.bytes` (`rd_kafka_conf_finalize`).
 const LIBRDKAFKA_MESSAGE_MAX_BYTES: u32 = 1_000_000;
 
@@ -82,7 +89,15 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     for (topic, entry) in scenario.topics.iter().zip(read.entry_of_topic) {
         let reader = &read.topics[*entry];
         if reported == Some(*entry)
-            || !reader.sound(&["backlog", "value_bytes", "key_bytes", "batch_records", "arrival.rate", "arrival.until"])
+            || !reader.sound(&[
+                "backlog",
+                "value_bytes",
+                "key_bytes",
+                "batch_records",
+                "arrival.rate",
+                "arrival.batch_records",
+                "arrival.until",
+            ])
         {
             continue;
         }
@@ -112,6 +127,26 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
                 reader.at("arrival.until"),
                 Problem::new("nothing arrives until 0 s").help("a later time, or no `arrival`"),
             );
+        } else if let Some(arrival) = topic.arrival.filter(|a| a.every() < ARRIVAL_MIN) {
+            reported = Some(*entry);
+            let problem = Problem::new(format!(
+                "a batch of {} arrives at `{}` more often than once in {}",
+                arrival.batch_records,
+                topic.name,
+                duration_text(ARRIVAL_MIN)
+            ));
+            out.error(reader.at("arrival.rate"), problem.help("a lower rate, or more arrival.batch_records"));
+        } else if let Some(arrival) = topic.arrival.filter(|a| a.every() > a.until) {
+            reported = Some(*entry);
+            let problem = Problem::new(format!(
+                "nothing arrives until {}: the first batch would be there after {}",
+                duration_text(arrival.until),
+                duration_text(arrival.every())
+            ));
+            out.error(
+                reader.at("arrival.until"),
+                problem.help("a later time, a higher rate, fewer arrival.batch_records, or no `arrival`"),
+            );
         } else {
             total += bytes;
         }
@@ -124,6 +159,23 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     if partitions > PARTITIONS_MAX {
         let problem = Problem::new(format!("{partitions} partitions in all; at most {PARTITIONS_MAX}"));
         out.error(first.and_then(|t| t.at("partitions")), problem);
+    }
+    let topics = scenario.topics.len();
+    let connections = topics as u64 * u64::from(scenario.brokers.count);
+    if connections > CONNECTIONS_MAX {
+        let problem = Problem::new(format!(
+            "{topics} topics on {} brokers: more than {CONNECTIONS_MAX} connections if each topic has its consumer",
+            scenario.brokers.count
+        ));
+        out.error(read.brokers.at("count"), problem.help("fewer brokers, or fewer topics"));
+    }
+    // Where one topic alone has too many, the error is about that one.
+    let keys = |topic: &super::Topic| u64::from(topic.keys);
+    let all: u64 = scenario.topics.iter().map(keys).sum();
+    if all > KEYS_MAX {
+        let largest = scenario.topics.iter().zip(read.entry_of_topic).max_by_key(|(topic, _)| keys(topic));
+        let problem = Problem::new(format!("{all} keys in all topics; at most {KEYS_MAX}"));
+        out.error(largest.and_then(|(_, entry)| read.topics[*entry].at("keys")), problem);
     }
 }
 

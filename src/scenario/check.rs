@@ -21,6 +21,9 @@ const ARRIVAL_MIN: Duration = Duration::from_micros(1);
 /// `message.max.bytes` of librdkafka, below which it refuses a `fetch.max.bytes` (`rd_kafka_conf_finalize`).
 const LIBRDKAFKA_MESSAGE_MAX_BYTES: u32 = 1_000_000;
 
+/// The shortest time of an empty fetch that the broker answers at once.
+const ROUND_TRIP_MIN: Duration = Duration::from_micros(1);
+
 /// The tables as read, for the places of their values.
 pub(super) struct Read<'a> {
     pub(super) topics: &'a [Reader],
@@ -30,6 +33,7 @@ pub(super) struct Read<'a> {
     pub(super) entry_of_topic: &'a [usize],
     pub(super) consumer: &'a Reader,
     pub(super) scheduler: &'a Reader,
+    pub(super) network: &'a Reader,
     pub(super) brokers: &'a Reader,
     pub(super) faults: &'a [Reader],
     pub(super) limits: &'a Reader,
@@ -41,6 +45,7 @@ pub(super) fn check(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     sizes(out, scenario, read);
     leaders(out, scenario, read);
     consumer(out, scenario, read);
+    round_trip(out, scenario, read);
     faults(out, scenario, read);
     limits(out, scenario, read);
     if !read.topics_given || (read.topics.is_empty() && out.errors.is_empty()) {
@@ -220,6 +225,28 @@ fn consumer(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
         // Spec of aiokafka's getmany: an empty call with timeout 0 never suspends, and the fetcher runs only while it does.
         let problem = Problem::new("aiokafka does not fetch while polls with a timeout of 0 find nothing");
         out.warn(read.consumer.at("poll.timeout.ms"), problem.help("write 1 or more"));
+    }
+}
+
+/// A client that fetches again at once must not do so at the same moment for ever: virtual time would stand still.
+fn round_trip(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
+    if !read.network.sound(&["latency"])
+        || !read.brokers.sound(&["service"])
+        || !read.consumer.sound(&["fetch.max.wait.ms", "fetch.min.bytes"])
+    {
+        return;
+    }
+    let consumer = &scenario.consumer;
+    let waits = consumer.fetch_max_wait.is_none_or(|wait| !wait.is_zero()) && consumer.fetch_min_bytes > 0;
+    let round_trip = scenario.network.latency + scenario.network.latency + scenario.brokers.service;
+    if !waits && round_trip < ROUND_TRIP_MIN {
+        let problem = Problem::new(format!(
+            "an empty fetch that waits for nothing takes {}: at least {}",
+            duration_text(round_trip),
+            duration_text(ROUND_TRIP_MIN)
+        ));
+        let place = read.network.at("latency").or_else(|| read.brokers.at("service"));
+        out.error(place, problem.help("a longer latency or brokers.service, or a fetch.max.wait.ms above 0"));
     }
 }
 

@@ -75,6 +75,7 @@ impl Args {
     /// Where to run. Refuses flags that the backend has no use for.
     pub(crate) fn place(&self) -> anyhow::Result<Place> {
         let Self { backend, bootstrap_server, properties, command_config, keep } = self;
+        let all = self.properties()?;
         match (backend, bootstrap_server) {
             (Backend::Sim, _) => {
                 let useless = [
@@ -97,7 +98,7 @@ impl Args {
             (Backend::Mock, Some(_)) => {
                 usage!("--backend mock brings its own cluster: leave --bootstrap-server out, or use --backend kafka")
             }
-            (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: self.properties()?, keep: *keep }),
+            (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: all, keep: *keep }),
         }
     }
 

@@ -24,7 +24,7 @@ fn topic() -> impl Strategy<Value = String> {
     ];
     let arrival = line(&[
         "arrival = { rate = \"3/s\", until = \"2 s\" }",
-        "arrival = { rate = \"1/min\", until = \"2 min\" }",
+        "arrival = { rate = \"6/min\", until = \"2 min\" }",
         "arrival = { rate = \"100_000/s\", batch_records = 1_000, until = \"20 ms\" }",
         "arrival = { rate = \"999/s\", batch_records = 10, until = \"10 s\" }",
     ]);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
-use crate::metrics::RunMetrics;
+use crate::metrics::{End, RunMetrics};
 use crate::policy::Name;
 use crate::report::{
     Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, Verification, WorstRun, digest,
@@ -52,7 +52,7 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
 }
 
 /// Runs a plan on one scenario, given once for each client to compare (what a file means may depend on the client: defaults, and what
-/// is legal). When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
+/// is legal). When `stop` becomes true, runs that have not ended are left out; the second value says whether all were done.
 ///
 /// # Errors
 /// The first [`RunError`] in the order of the plan.
@@ -211,7 +211,11 @@ fn run_all(
         .collect();
     let run = |(row, spec): &(usize, RunSpec)| {
         let scenario = &clients[rows[*row].place];
-        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner(scenario, spec).map(Some) }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // How far a run that was cut short has come depends on when that was: nothing to compare with.
+        runner(scenario, spec).map(|metrics| Some(metrics).filter(|m| !matches!(m.end, End::Interrupted { .. })))
     };
     // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.
     let results: Vec<Result<Option<RunMetrics>, RunError>> = jobs.par_iter().map(run).collect();

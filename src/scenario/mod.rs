@@ -10,6 +10,8 @@ use crate::{Duration, Fill};
 
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
+#[cfg(feature = "kafka")]
+pub(crate) use keys::is_secret;
 pub use library::{Bundled, bundled};
 pub use parse::Parsed;
 pub use provenance::Origin;
@@ -110,6 +112,15 @@ pub struct Arrival {
     pub batch_records: u32,
     /// Nothing arrives from this moment on; it ends the run together with the backlog.
     pub until: Duration,
+}
+
+impl Arrival {
+    /// From one batch to the next, the first one so long after time zero.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        let nanos = u128::from(self.batch_records) * 1_000_000_000_000 / u128::from(self.records_per_kilosecond);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 /// The consumer and its settings. All byte and record limits are those of Kafka's property of the same name.

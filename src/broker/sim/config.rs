@@ -5,9 +5,8 @@ use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{self, Log};
 
-use crate::Duration;
 use crate::policy::Name;
-use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
+use crate::scenario::{Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
 use crate::tuning::SplitQueues;
 
 /// The world of a scenario, for a scheduler's consumers.
@@ -87,11 +86,9 @@ fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
         logs: (0..topic.partitions).map(log).collect(),
         leader: topic.leader,
         per_record: topic.processing_per_record.unwrap_or(scenario.application.per_record),
-        arrival: topic.arrival.map(|Arrival { records_per_kilosecond, batch_records, until }| sim::Arrival {
-            every: Duration::from_nanos(
-                (u128::from(batch_records) * 1_000_000_000_000 / u128::from(records_per_kilosecond)) as u64,
-            ),
-            until,
+        arrival: topic.arrival.map(|arrival| sim::Arrival {
+            every: arrival.every(),
+            until: arrival.until,
             first_partition: (batches % u64::from(topic.partitions)) as u32,
         }),
     }

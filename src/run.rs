@@ -74,6 +74,10 @@ impl Observer for Until<'_> {
     fn is_done(&self, _: Time) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn cuts_short(&self) -> bool {
+        self.is_done(Time::ZERO)
+    }
 }
 
 /// A scenario made ready to be run under one client, scheduler and cap with many seeds: the world is built once and copied.
@@ -119,7 +123,7 @@ impl Simulation {
             match drive(&mut session, &mut broker, &mut observers) {
                 // A new process: what the session knew is gone with the old one.
                 Ok(Driven::Crashed(now)) => session = self.session(now),
-                Ok(Driven::Closed(_)) => break None,
+                Ok(Driven::Closed(_) | Driven::CutShort(_)) => break None,
                 Err(error) => break Some(error),
             }
         };

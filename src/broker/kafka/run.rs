@@ -129,7 +129,8 @@ fn drain<O: Observer>(
     let mut watch = Watch::new(observer, &loaded.topics, limit, cluster.interrupt.clone());
     let config = Config::new(scheduler, &settings, scenario.consumer.commit);
     let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
-    let (Driven::Closed(ended) | Driven::Crashed(ended)) = drive(&mut session, &mut broker, &mut watch)?;
+    let (Driven::Closed(ended) | Driven::Crashed(ended) | Driven::CutShort(ended)) =
+        drive(&mut session, &mut broker, &mut watch)?;
     let wrong = broker.wrong_records();
     drop(broker);
     let failure = watch.failure();

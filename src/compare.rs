@@ -178,7 +178,7 @@ fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
         let seeds = if random { plan.seeds.unwrap_or(SEEDS_DEFAULT) } else { 1 };
         let schedulers = if plan.schedulers.is_empty() { &scenario.scheduler.names } else { &plan.schedulers };
         for &scheduler in schedulers {
-            let caps = if plan.caps.is_empty() { vec![cap_of(scenario, scheduler)] } else { plan.caps.clone() };
+            let caps = if plan.caps.is_empty() { vec![scenario.cap(scheduler)] } else { plan.caps.clone() };
             for cap in caps {
                 let seeds = (0..u64::from(seeds)).map(|i| plan.seed.wrapping_add(i)).collect();
                 rows.push(RowSpec { place, client, scheduler, cap, random, seeds });
@@ -186,13 +186,6 @@ fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
         }
     }
     rows
-}
-
-/// The cap that the scenario gives to a scheduler.
-#[must_use]
-pub fn cap_of(scenario: &Scenario, scheduler: Name) -> u32 {
-    let consumer = scenario.consumer.max_poll_records;
-    if scheduler == Name::Single { consumer } else { scenario.scheduler.max_poll_records.unwrap_or(consumer) }
 }
 
 fn run_all(

@@ -11,7 +11,7 @@ use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
 use crate::scenario::{Client, Scenario};
 use crate::session::{Config, Session};
-use crate::{Fill, Time, TopicSet};
+use crate::{Time, TopicSet};
 
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Simulation {
     /// [`RunError::Incapable`] if the client can't do the scheduler.
     pub fn new(scenario: &Scenario, spec: &RunSpec) -> Result<Self, RunError> {
         spec.scheduler.means(spec.client)?;
-        let settings = settings(scenario, spec);
+        let settings = scenario.settings(spec.client, spec.cap);
         let config = Config::new(spec.scheduler, &settings, scenario.consumer.commit);
         Ok(Self {
             scheduler: spec.scheduler,
@@ -140,27 +140,10 @@ impl Simulation {
     }
 }
 
-/// What the policy of a run is told.
-#[must_use]
-pub fn settings(scenario: &Scenario, spec: &RunSpec) -> Settings {
-    let own_call = match spec.client {
-        Client::Librdkafka => Fill::Full,
-        Client::Aiokafka | Client::Ideal => Fill::First,
-    };
-    Settings {
-        cap: spec.cap,
-        wait: scenario.consumer.poll_timeout,
-        fill: scenario.consumer.fill.unwrap_or(own_call),
-        weights: scenario.topics.iter().map(|t| t.weight).collect(),
-        workers: scenario.application.workers,
-    }
-}
-
 /// What the metrics of a run have to know. `simulated`: the backend sees inside the client.
 #[must_use]
 pub fn layout(scheduler: Name, config: &Config, simulated: bool) -> Layout {
     // In rounds, the next poll waits for the whole last one to be processed.
-    let rounds = matches!(scheduler, Name::MultiGather | Name::MultiSequential);
-    let credit = if rounds { 1 } else { config.credit };
+    let credit = if scheduler.in_rounds() { 1 } else { config.credit };
     Layout::of(scheduler, config.topics as usize, credit, simulated)
 }

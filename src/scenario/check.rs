@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::Diagnostic;
 use super::read::{Findings, Reader};
 use super::units::{Problem, duration_text};
-use super::{Client, Commit, FaultKind, Scenario, Sizes};
+use super::{Client, Commit, FaultKind, Scenario};
 use crate::Duration;
 
 /// Bytes of a record besides key and value, at most (batch format v2: five varints and the attributes).
@@ -106,14 +106,8 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
         {
             continue;
         }
-        let value = match &topic.value_bytes {
-            Sizes::Fixed(n) | Sizes::Uniform(_, n) => *n,
-            Sizes::Table(rows) => rows.iter().map(|row| row.0).max().unwrap_or(0),
-        };
-        let record = u128::from(value) + u128::from(topic.key_bytes) + RECORD_OVERHEAD;
-        let arriving = topic
-            .arrival
-            .map_or(0, |a| u128::from(a.records_per_kilosecond) * u128::from(a.until.as_nanos()) / 1_000_000_000_000);
+        let record = u128::from(topic.value_bytes.max()) + u128::from(topic.key_bytes) + RECORD_OVERHEAD;
+        let arriving = topic.arrival.map_or(0, |a| a.records());
         let bytes = (u128::from(topic.backlog) + arriving).saturating_mul(record);
         let batch = topic.batch_records.max(topic.arrival.map_or(0, |a| a.batch_records));
         if bytes > limit {

@@ -8,6 +8,8 @@
 
 use crate::{Duration, Fill};
 
+pub use fairdrain_sim::Sizes;
+
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
 #[cfg(feature = "kafka")]
@@ -29,8 +31,10 @@ mod properties;
 mod provenance;
 mod read;
 mod resolve;
+mod schedulers;
 mod schema;
 mod sections;
+mod topic;
 mod units;
 mod values;
 
@@ -90,17 +94,6 @@ pub struct Topic {
     pub leader: u32,
     /// Processing time a record, if other than the application's.
     pub processing_per_record: Option<Duration>,
-}
-
-/// Sizes of values in bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    /// All alike.
-    Fixed(u32),
-    /// Evenly distributed from the first to the second, both included.
-    Uniform(u32, u32),
-    /// Drawn from a table of sizes and their weights.
-    Table(Vec<(u32, u32)>),
 }
 
 /// Records that arrive during the run.

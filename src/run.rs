@@ -112,7 +112,7 @@ impl Simulation {
 pub fn settings(scenario: &Scenario, spec: &RunSpec) -> Settings {
     let own_call = match spec.client {
         Client::Librdkafka => Fill::Full,
-        Client::Aiokafka | Client::Ideal => Fill::First,
+        Client::Aiokafka | Client::Java(..) | Client::Ideal => Fill::First,
     };
     Settings {
         cap: spec.cap,

@@ -1,5 +1,6 @@
 //! The header of a simulated run.
 
+use fairdrain_sim::client::java;
 use serde_json::{Map, Number, Value};
 
 use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
@@ -23,13 +24,18 @@ impl Header {
         let (name, version) = match consumer.client {
             scenario::Client::Aiokafka => ("aiokafka", "0.14"),
             scenario::Client::Librdkafka => ("librdkafka", "2.12"),
+            scenario::Client::Java(..) => ("java", consumer.client.version().unwrap_or_default()),
             scenario::Client::Ideal => ("ideal", "1"),
+        };
+        let protocol = match consumer.client {
+            scenario::Client::Java(_, java::Protocol::Consumer) => "consumer",
+            _ => "classic",
         };
         let (config, effective) = properties(&scenario.consumer, cap);
         Self {
             format: FORMAT.to_owned(),
             client: Client {
-                protocol: "classic".to_owned(),
+                protocol: protocol.to_owned(),
                 name: name.to_owned(),
                 version: version.to_owned(),
                 via: None,
@@ -108,7 +114,8 @@ impl TopicBacklog {
 /// What is set, and what holds, under the client's own names.
 fn properties(consumer: &scenario::Consumer, cap: u32) -> (Map<String, Value>, Map<String, Value>) {
     let librdkafka = consumer.client == scenario::Client::Librdkafka;
-    let name = |dotted: &str| if librdkafka { dotted.to_owned() } else { dotted.replace('.', "_") };
+    let dotted = librdkafka || matches!(consumer.client, scenario::Client::Java(..));
+    let name = |name: &str| if dotted { name.to_owned() } else { name.replace('.', "_") };
     let mut config = Map::new();
     config.insert(if librdkafka { "consume(num_messages)".to_owned() } else { name("max.poll.records") }, cap.into());
     config.insert(name("enable.auto.commit"), false.into());

@@ -49,6 +49,12 @@ impl Point {
         Self::NetworkJitter,
     ];
 
+    /// Whether this is a matter of timing in the Java client, with 0 for what happens ordinarily.
+    #[must_use]
+    pub const fn is_timing_of_java(self) -> bool {
+        matches!(self, Self::JavaFired | Self::JavaSplit | Self::JavaRace | Self::JavaStall)
+    }
+
     /// Its name in files and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {

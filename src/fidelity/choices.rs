@@ -3,7 +3,7 @@
 use fairdrain_sim::choice::{Choice, Point};
 
 use super::ReplayError;
-use crate::trace::{Mode, Header, Subscribe, Trace};
+use crate::trace::{Header, Mode, Subscribe, Trace};
 
 /// The decisions that a trace shows, in the order in which they were taken.
 pub(super) fn recorded(trace: &Trace) -> Result<Vec<Choice>, ReplayError> {

@@ -20,6 +20,9 @@ mod choices;
 mod guide;
 mod world;
 
+/// A poll that takes as long has waited for something: a parked fetch, a back-off, its timeout.
+pub const LONG: Duration = Duration::from_millis(250);
+
 /// A recorded run and the model's, side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
@@ -30,6 +33,11 @@ pub struct Replay {
     pub polls_exact: usize,
     /// The first that differs.
     pub first_difference: Option<Difference>,
+    /// How many matters of timing, found by trying, had another than their ordinary outcome (Java; empty polls at the start not counted).
+    pub extraordinary: usize,
+    /// Polls after the first, in `single` mode, that took [`LONG`] or more in the recording or in the model, and how many of them did
+    /// in both.
+    pub waits: (usize, usize),
     /// A recorded choice that was impossible in the model where it was due.
     pub refused: Option<Choice>,
 }
@@ -122,6 +130,8 @@ impl Attempt<'_> {
         let mut replay = model.compare(trace);
         let choices = broker.world_mut().choices();
         replay.refused = choices.refused().cloned();
+        let timing = |c: &&Choice| c.point.is_timing_of_java() && c.value != [0];
+        replay.extraordinary = choices.recorded().iter().filter(timing).count();
         Ok((replay, choices.recorded().to_vec()))
     }
 }
@@ -131,6 +141,9 @@ struct Polls<'a> {
     names: Vec<&'a str>,
     /// Per consumer.
     polls: Vec<Vec<Vec<Run>>>,
+    /// Likewise, when the call in progress began and how long each took.
+    begun: Vec<Time>,
+    durations: Vec<Vec<Duration>>,
     with_empty: bool,
     /// The client hands out a hash map: the order inside a poll means nothing.
     as_sets: bool,
@@ -148,6 +161,8 @@ impl<'a> Polls<'a> {
         Self {
             names: topics.iter().map(|t| t.name.as_str()).collect(),
             polls: vec![Vec::new(); topics.len()],
+            begun: vec![Time::ZERO; topics.len()],
+            durations: vec![Vec::new(); topics.len()],
             with_empty: trace.header.mode == Mode::Single,
             as_sets: trace.header.client.name == "java",
             until: None,
@@ -158,7 +173,14 @@ impl<'a> Polls<'a> {
     }
 
     fn compare(&self, trace: &Trace) -> Replay {
-        let mut replay = Replay { polls: 0, polls_exact: 0, first_difference: None, refused: None };
+        let mut replay = Replay {
+            polls: 0,
+            polls_exact: 0,
+            first_difference: None,
+            extraordinary: 0,
+            waits: self.waits(trace),
+            refused: None,
+        };
         let mut next = vec![0; self.polls.len()];
         for poll in trace.polls.iter().filter(|p| self.with_empty || !p.r.is_empty()) {
             let c = poll.c as usize;
@@ -174,6 +196,14 @@ impl<'a> Polls<'a> {
             }
         }
         replay
+    }
+
+    fn waits(&self, trace: &Trace) -> (usize, usize) {
+        let Some(model) = self.durations.first().filter(|_| self.with_empty) else { return (0, 0) };
+        let long = |(poll, model): (&trace::Poll, &Duration)| (Duration::from_micros(poll.d) >= LONG, *model >= LONG);
+        let both: Vec<(bool, bool)> = trace.polls.iter().zip(model).skip(1).map(long).collect();
+        let count = |f: fn(&(bool, bool)) -> bool| both.iter().filter(|pair| f(pair)).count();
+        (count(|(a, b)| *a || *b), count(|(a, b)| *a && *b))
     }
 
     /// What a poll is compared by.
@@ -207,14 +237,19 @@ impl<'a> Polls<'a> {
 }
 
 impl Observer for Polls<'_> {
-    fn on_action(&mut self, _: Time, _: &Action) {}
+    fn on_action(&mut self, now: Time, action: &Action) {
+        if let Action::Poll { consumer, .. } = action {
+            self.begun[consumer.index()] = now;
+        }
+    }
 
     fn on_signal(&mut self, _: &Signal) {}
 
-    fn on_input(&mut self, _: Time, input: &Input) {
+    fn on_input(&mut self, now: Time, input: &Input) {
         if let Input::Delivered { consumer, runs, .. } = input {
             self.polls_left = self.polls_left.saturating_sub(1);
             self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
+            self.durations[consumer.index()].push(now.since(self.begun[consumer.index()]));
             if self.with_empty || !runs.is_empty() {
                 let polls = &mut self.polls[consumer.index()];
                 polls.push(runs.clone());

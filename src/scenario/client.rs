@@ -108,13 +108,14 @@ impl FromStr for Client {
             None => (written, None),
         };
         let of_name: Vec<&Model> = MODELS.iter().filter(|m| m.name == name).collect();
-        let fits = |m: &&&Model| match (version, m.version) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(v), Some(modelled)) => m.alike.iter().chain([&modelled]).any(|modelled| {
-                v.strip_prefix(modelled).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            }),
-        };
+        let fits =
+            |m: &&&Model| match (version, m.version) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(v), Some(modelled)) => m.alike.iter().chain([&modelled]).any(|modelled| {
+                    v.strip_prefix(modelled).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                }),
+            };
         if let Some(model) = of_name.iter().find(fits) {
             return Ok(model.client);
         }

@@ -20,8 +20,10 @@ const JAVA: [Client; 6] = [
     Client::Java(Version::V4_2, Protocol::Consumer),
 ];
 const LIBRDKAFKA: Only = Only { clients: &[Client::Librdkafka], otherwise: "it is a property of librdkafka; ignored" };
-const FETCHING: Only =
-    Only { clients: &[Client::Aiokafka, Client::Librdkafka, JAVA[0], JAVA[1], JAVA[2], JAVA[3], JAVA[4], JAVA[5]], otherwise: "this client has no fetch machinery; ignored" };
+const FETCHING: Only = Only {
+    clients: &[Client::Aiokafka, Client::Librdkafka, JAVA[0], JAVA[1], JAVA[2], JAVA[3], JAVA[4], JAVA[5]],
+    otherwise: "this client has no fetch machinery; ignored",
+};
 
 /// Without `max.poll.records` librdkafka still has the bound of its consume call, so the value is used, under another name.
 const BATCH_BOUND: Only = Only {

@@ -55,8 +55,12 @@ impl Java {
         if !self.started {
             return;
         }
-        let mut wanted: Vec<u32> =
-            self.assignment.iter().copied().filter(|&i| !self.partitions[i as usize].buffered && self.is_fetchable(core, i)).collect();
+        let mut wanted: Vec<u32> = self
+            .assignment
+            .iter()
+            .copied()
+            .filter(|&i| !self.partitions[i as usize].buffered && self.is_fetchable(core, i))
+            .collect();
         if wanted.is_empty() {
             return;
         }
@@ -71,8 +75,8 @@ impl Java {
                 continue;
             }
             // KAFKA-17182: a request would have to leave the buffered ones out, and so forget them.
-            let holds_back = self.settings.version >= Version::V4_0
-                && self.partitions.iter().any(|p| p.node == node && p.buffered);
+            let holds_back =
+                self.settings.version >= Version::V4_0 && self.partitions.iter().any(|p| p.node == node && p.buffered);
             if !holds_back {
                 self.send_fetch(core, node, &wanted);
             }
@@ -157,7 +161,13 @@ impl Java {
             self.first_left += u32::from(first);
             self.partitions[i as usize].buffered = true;
             let filled = answer.slice.wire_bytes > 0;
-            self.queue.push_back(Entry { partition: i, offset: answer.offset, records: answer.slice.records, filled, first });
+            self.queue.push_back(Entry {
+                partition: i,
+                offset: answer.offset,
+                records: answer.slice.records,
+                filled,
+                first,
+            });
         }
         let bytes = answers.iter().map(|a| a.slice.wire_bytes).sum();
         if !self.is_two_threaded() {

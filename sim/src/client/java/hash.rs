@@ -117,7 +117,7 @@ mod tests {
     /// Five topics of three partitions, named as in the recordings `parts-3`: six orders of topics, and the inner orders fixed.
     #[test]
     fn a_salted_set_leaves_six_orders_of_fifteen_partitions() {
-        let names = ["p3.A", "p3.B", "p3.C", "p3.D", "p3.E"];
+        let names = ["parts.A", "parts.B", "parts.C", "parts.D", "parts.E"];
         let hash = |i: u32| partition_hash(names[i as usize / 3], i % 3);
         let mut seen = Vec::new();
         for which in 0..salted_orders(15) {

@@ -186,7 +186,9 @@ pub(crate) struct Java {
     /// What the poll in progress has cost, and whether it waited for its records.
     cost: Duration,
     fresh: bool,
+    /// When the last poll returned or will return; until then, that its request has yet to leave.
     returned_at: Time,
+    ending: bool,
     /// With `takes`: the application's queues, and what each take began with.
     takes: bool,
     local: Vec<VecDeque<(i64, u32)>>,
@@ -237,6 +239,7 @@ impl Java {
             cost: Duration::ZERO,
             fresh: false,
             returned_at: Time::ZERO,
+            ending: false,
             takes: config.takes,
             local: vec![VecDeque::new(); if config.takes { partitions.len() } else { 0 }],
             turns: vec![0; config.topics.len()],
@@ -330,8 +333,14 @@ impl Java {
                 }
                 self.go_on(core);
             }
-            // A back-off is over.
-            Timer::Node { .. } => self.go_on(core),
+            // A poll is about to return, or a back-off is over.
+            Timer::Node { .. } => {
+                if self.ending && core.now >= self.returned_at {
+                    self.ending = false;
+                    self.send_fetches(core);
+                }
+                self.go_on(core);
+            }
             Timer::Parsed { conn, generation, .. } => {
                 if core.conns[conn as usize].generation == generation {
                     self.land(core, core.conn_node(conn));
@@ -423,7 +432,7 @@ impl Java {
 const LEAD_MAX: u64 = 100_001;
 
 fn reading(bytes: u64) -> Duration {
-    Duration::from_nanos(READ_MEBIBYTE.as_nanos() * bytes >> 20)
+    Duration::from_nanos(READ_MEBIBYTE.as_nanos() * bytes / (1 << 20))
 }
 
 #[cfg(test)]

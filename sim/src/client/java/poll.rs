@@ -5,7 +5,7 @@ use crate::choice::Point;
 use crate::client::Waiting;
 use crate::record::{Fill, Run, TopicId};
 use crate::seed::Stream;
-use crate::state::Core;
+use crate::state::{Core, Timer};
 use crate::time::Duration;
 
 /// Period of the heartbeat thread's look at the network (`AbstractCoordinator.HeartbeatThread`, `retry.backoff.ms`).
@@ -84,7 +84,6 @@ impl Java {
         self.waiting = None;
         if !core.returning[self.consumer as usize].runs.is_empty() {
             self.lead = None;
-            self.send_fetches(core);
         }
         let handed = core.returning[self.consumer as usize].runs.iter().map(|r| u64::from(r.records)).sum();
         let warm = call + RECORD.times(handed);
@@ -96,6 +95,9 @@ impl Java {
         let fresh = if self.fresh { FRESH_RECORD.times(handed) } else { Duration::ZERO };
         let cost = self.cost + warm + fresh;
         self.returned_at = core.now + cost;
+        // What may be fetched ahead is asked for just before the call returns.
+        self.ending = true;
+        core.timer(self.returned_at, self.consumer, Timer::Node { node: 0 });
         core.return_after(self.consumer, cost);
     }
 

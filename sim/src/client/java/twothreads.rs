@@ -19,7 +19,8 @@ const SPLIT_WORK: Duration = Duration::from_millis(20);
 impl Java {
     /// The background thread has read an answer.
     pub(super) fn land(&mut self, core: &mut Core, node: u32) {
-        let large = core.conns[core.conn(self.consumer, node) as usize].answers.first().map_or(0, |a| a.slice.wire_bytes);
+        let large =
+            core.conns[core.conn(self.consumer, node) as usize].answers.first().map_or(0, |a| a.slice.wire_bytes);
         let entries = self.fire(core, node);
         if self.takes {
             return self.send_fetches(core);

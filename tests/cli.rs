@@ -31,13 +31,13 @@ fn failure(args: &[&str]) -> (i32, String) {
 fn the_demo_shows_both_clients_and_what_to_do_next() {
     let text = stdout(&["demo"]);
     for part in [
-        "the document says",
+        "documented claim",
         "aiokafka 0.14: median / worst of 25 seeds",
         "librdkafka 2.12",
         "TTCI p95",
         "fingerprint",
         "again: fairdrain demo --seed",
-        "next: ",
+        "next:\n",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }

@@ -66,9 +66,14 @@ pub(crate) use usage;
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let exit = code_of(error);
     if exit != Exit::Fine {
-        output::note(&format!("error: {}", fairdrain_message(error)));
+        output::note(&labelled(&fairdrain_message(error)));
     }
     exit.into()
+}
+
+/// A message as it is printed. Those about scenario files bring their label along.
+pub(super) fn labelled(message: &str) -> String {
+    if message.starts_with("error: ") { message.to_owned() } else { format!("error: {message}") }
 }
 
 /// The error and its causes, leaving out a cause that the message already repeats.

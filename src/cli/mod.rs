@@ -37,7 +37,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  fairdrain demo                                the documented backlog, two clients, five schedulers
+  fairdrain demo                                an example: five topics, two clients, five schedulers
   fairdrain compare documented-500 --client aiokafka --scheduler single,fair --cap 500,3000
   fairdrain run my.toml --scheduler fair        one client, one scheduler, in detail
   fairdrain scenario init my.toml               begin a scenario of your own
@@ -49,7 +49,7 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the documented backlog under every scheduler: the place to begin
+    /// Show an example backlog of five topics under every scheduler: the place to begin
     Demo(demo::Args),
     /// Run one scenario with one client and one scheduler, in detail
     Run(run::Args),

@@ -244,6 +244,11 @@ fn syntax_help(source: &Source, error: &toml::de::Error) -> Option<String> {
     if message.contains("cannot extend value") {
         return Some("put the whole name in quotes, such as \"client.id\" = ...".to_owned());
     }
+    if message == "duplicate key" {
+        let written = source.text.get(error.span()?)?.trim_matches(['[', ']', ' ']);
+        let table = TABLES.iter().find(|t| t.repeated && t.name == written)?;
+        return Some(format!("write [[{}]], with double brackets: there may be several", table.name));
+    }
     None
 }
 

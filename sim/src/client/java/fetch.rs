@@ -133,6 +133,7 @@ impl Java {
         let n = &mut self.nodes[node as usize];
         n.in_flight = false;
         n.arrived = None;
+        self.answered = true;
         let conn = core.conn(self.consumer, node) as usize;
         core.conns[conn].state = ConnState::Idle;
         let answers = core::mem::take(&mut core.conns[conn].answers);

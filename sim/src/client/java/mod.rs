@@ -180,6 +180,8 @@ pub(crate) struct Java {
     /// The last answer held nothing but a stale entry.
     stale_only: bool,
     answers: u32,
+    /// The first fetch has come to something.
+    answered: bool,
     /// Entries of the first answer that have not been drained.
     first_left: u32,
     polls: u32,
@@ -234,6 +236,7 @@ impl Java {
             joining: None,
             stale_only: false,
             answers: 0,
+            answered: false,
             first_left: 0,
             polls: 0,
             cost: Duration::ZERO,
@@ -391,6 +394,7 @@ impl Java {
     /// The connection broke or was refused (`FetchSessionHandler.handleError`: the next request is a full one).
     pub(crate) fn broken(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
+        self.answered = true;
         let n = &mut self.nodes[node as usize];
         let backoff = RECONNECT.times(1 << n.reconnects.min(8)).min(RECONNECT_MAX);
         let at = core.now + backoff;

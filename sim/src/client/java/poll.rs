@@ -8,6 +8,9 @@ use crate::seed::Stream;
 use crate::state::{Core, Timer};
 use crate::time::Duration;
 
+/// Steps in which a first poll outlasts its timeout, where a script says that it returns records.
+const OVERSHOOT: Duration = Duration::from_millis(10);
+
 /// Period of the heartbeat thread's look at the network (`AbstractCoordinator.HeartbeatThread`, `retry.backoff.ms`).
 const HEARTBEAT_LOOK: Duration = Duration::from_millis(100);
 
@@ -103,10 +106,12 @@ impl Java {
 
     /// The timeout of the poll in progress.
     pub(crate) fn deadline(&mut self, core: &mut Core) {
-        // A first poll that loads classes outlasts its timeout.
-        let overshoots = self.lead == Some(0) && !self.asleep;
-        if self.waiting.is_none() || overshoots {
+        if self.waiting.is_none() {
             return;
+        }
+        // A first poll that loads classes outlasts its timeout.
+        if self.lead == Some(0) && !self.asleep && !self.answered {
+            return core.wait_until(self.consumer, core.now + OVERSHOOT);
         }
         self.asleep = false;
         self.joining = None;

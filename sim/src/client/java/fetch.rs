@@ -1,6 +1,7 @@
 //! What is asked for and when (`AbstractFetch`, `FetchSessionHandler`), and how answers enter the buffer.
 
-use super::{Entry, Java, Version, hash, reading};
+use super::cost::reading;
+use super::{Entry, Java, Version, hash};
 use crate::broker::{Ask, Request, SessionUse};
 use crate::state::{ConnState, Core, Timer};
 use crate::world::Output;

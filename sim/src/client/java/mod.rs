@@ -26,91 +26,14 @@ use crate::seed::Stream;
 use crate::state::{ConnState, Core, Event, Timer};
 use crate::time::{Duration, Time};
 
+mod cost;
 mod fetch;
 mod hash;
 mod poll;
+mod settings;
 mod twothreads;
 
-/// Versions that behave alike, by the first of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
-    /// Up to 3.6. From source only: no recording.
-    V3_0,
-    /// 3.7 to 3.9: requests in hash order.
-    V3_7,
-    /// 4.0 and 4.1: no fetch from a node of which something is buffered.
-    V4_0,
-    /// 4.2 and later: requests in assignment order.
-    V4_2,
-}
-
-/// `group.protocol`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// `classic`: everything happens on the thread that polls.
-    Classic,
-    /// `consumer`: a background thread does the network. From 4.0.
-    Consumer,
-}
-
-/// The properties that decide what is fetched when.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which versions.
-    pub version: Version,
-    /// `group.protocol`.
-    pub protocol: Protocol,
-    /// `fetch.min.bytes`.
-    pub fetch_min_bytes: u32,
-    /// `fetch.max.bytes`.
-    pub fetch_max_bytes: u32,
-    /// `fetch.max.wait.ms`.
-    pub fetch_max_wait: Duration,
-    /// `max.partition.fetch.bytes`.
-    pub max_partition_fetch_bytes: u32,
-    /// `retry.backoff.ms`.
-    pub retry_backoff: Duration,
-}
-
-impl Settings {
-    /// Defaults of a version and protocol.
-    #[must_use]
-    pub const fn new(version: Version, protocol: Protocol) -> Self {
-        Self {
-            version,
-            protocol,
-            fetch_min_bytes: 1,
-            fetch_max_bytes: 52_428_800,
-            fetch_max_wait: Duration::from_millis(500),
-            max_partition_fetch_bytes: 1_048_576,
-            retry_backoff: Duration::from_millis(100),
-        }
-    }
-}
-
-/// A poll that hands something out, and each record of it: 0.5 ms + 0.7 us a record once the JVM is warm, four times that in polls 2
-/// to 5, one and a half times in polls 6 to 15.
-const CALL: Duration = Duration::from_micros(500);
-const RECORD: Duration = Duration::from_nanos(700);
-/// Reading an answer (socket, CRC, copying), a MiB; and each record handed out by the poll that waited for it.
-const READ_MEBIBYTE: Duration = Duration::from_micros(6_500);
-const FRESH_RECORD: Duration = Duration::from_nanos(1_300);
-/// Registering the metrics of a topic, at the end of the first answer (`FetchMetricsAggregator`).
-const SENSORS: Duration = Duration::from_millis(3);
-/// A poll that finds nothing outlasts its timeout by this.
-const EMPTY: Duration = Duration::from_micros(500);
-/// A consumer's start in a JVM that has loaded and compiled nothing yet: classic; async of 4.0, of 4.2; with a group.
-const START_CLASSIC: Duration = Duration::from_millis(440);
-const START_ASYNC_4_0: Duration = Duration::from_millis(90);
-const START_ASYNC_4_2: Duration = Duration::from_millis(75);
-const START_CLASSIC_GROUP: Duration = Duration::from_millis(500);
-const START_ASYNC_4_0_GROUP: Duration = Duration::from_millis(510);
-const START_ASYNC_4_2_GROUP: Duration = Duration::from_millis(230);
-/// A further consumer of the same JVM: from its first poll to its first request.
-const CONNECT: Duration = Duration::from_millis(30);
-/// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
-const RECONNECT: Duration = Duration::from_millis(50);
-const RECONNECT_MAX: Duration = Duration::from_millis(1000);
+pub use settings::{Protocol, Settings, Version};
 
 #[derive(Clone, Copy, Debug)]
 struct Partition {
@@ -316,14 +239,14 @@ impl Java {
     fn start(&mut self, core: &mut Core) {
         self.starting = true;
         let cold = match (self.settings.protocol, self.settings.version, self.group) {
-            (Protocol::Classic, _, false) => START_CLASSIC,
-            (Protocol::Classic, _, true) => START_CLASSIC_GROUP,
-            (Protocol::Consumer, Version::V4_2, false) => START_ASYNC_4_2,
-            (Protocol::Consumer, Version::V4_2, true) => START_ASYNC_4_2_GROUP,
-            (Protocol::Consumer, _, false) => START_ASYNC_4_0,
-            (Protocol::Consumer, _, true) => START_ASYNC_4_0_GROUP,
+            (Protocol::Classic, _, false) => cost::START_CLASSIC,
+            (Protocol::Classic, _, true) => cost::START_CLASSIC_GROUP,
+            (Protocol::Consumer, Version::V4_2, false) => cost::START_ASYNC_4_2,
+            (Protocol::Consumer, Version::V4_2, true) => cost::START_ASYNC_4_2_GROUP,
+            (Protocol::Consumer, _, false) => cost::START_ASYNC_4_0,
+            (Protocol::Consumer, _, true) => cost::START_ASYNC_4_0_GROUP,
         };
-        let at = (self.opened + cold).max(core.now + CONNECT);
+        let at = (self.opened + cold).max(core.now + cost::CONNECT);
         core.timer(at, self.consumer, Timer::Started);
     }
 
@@ -367,7 +290,7 @@ impl Java {
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
         let c = &core.conns[conn as usize];
-        let reading = reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
+        let reading = cost::reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
         self.nodes[node as usize].reconnects = 0;
         if self.is_two_threaded() || self.takes {
             let generation = c.generation;
@@ -396,7 +319,7 @@ impl Java {
         let node = core.conn_node(conn);
         self.answered = true;
         let n = &mut self.nodes[node as usize];
-        let backoff = RECONNECT.times(1 << n.reconnects.min(8)).min(RECONNECT_MAX);
+        let backoff = cost::RECONNECT.times(1 << n.reconnects.min(8)).min(cost::RECONNECT_MAX);
         let at = core.now + backoff;
         *n = Node { reconnects: n.reconnects + 1, reconnect_at: at, ..Node::default() };
         core.timer(at, self.consumer, Timer::Node { node });
@@ -434,10 +357,6 @@ impl Java {
 
 /// One more than the number of empty polls that a script may ask for, plus one for "as it comes".
 const LEAD_MAX: u64 = 100_001;
-
-fn reading(bytes: u64) -> Duration {
-    Duration::from_nanos(READ_MEBIBYTE.as_nanos() * bytes / (1 << 20))
-}
 
 #[cfg(test)]
 mod tests;

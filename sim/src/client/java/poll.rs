@@ -1,6 +1,7 @@
 //! Handing out: `FetchCollector.collectFetch`, and the loop of a poll around it.
 
-use super::{CALL, EMPTY, FRESH_RECORD, Java, RECORD, SENSORS};
+use super::Java;
+use super::cost::{CALL, EMPTY, FRESH_RECORD, RECORD, SENSORS};
 use crate::choice::Point;
 use crate::client::Waiting;
 use crate::record::{Fill, Run, TopicId};

@@ -94,8 +94,8 @@ impl Java {
         if !(first || ghost || stale) {
             return false;
         }
-        // First: 19 of 24 with one or two partitions sought before, none of 30 with more. Used-up: 4 of 128. Stale: once in five.
-        let few = self.partitions.len() < 3;
+        // First: 19 of 24 with one or two partitions sought before, none of 30 with more; one among others in its JVM hardly ever (1 of 15). Used-up: 4 of 128. Stale: once in five.
+        let few = self.partitions.len() < 3 && core.plan.consumers.len() == 1;
         let draw = |s: &mut Stream| {
             u64::from(match (first, ghost) {
                 (true, _) => few && s.below(24) < 19,

@@ -6,12 +6,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fairdrain_sim::client::java::{Protocol, Version};
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
-use fairdrain_sim::client::java::{Protocol, Version};
-
-use crate::metrics::RunMetrics;
+use crate::metrics::{End, RunMetrics};
 use crate::policy::Name;
 use crate::report::{
     Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, Verification, WorstRun, digest,
@@ -59,7 +58,7 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
 }
 
 /// Runs a plan on one scenario, given once for each client to compare (what a file means may depend on the client: defaults, and what
-/// is legal). When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
+/// is legal). When `stop` becomes true, runs that have not ended are left out; the second value says whether all were done.
 ///
 /// # Errors
 /// The first [`RunError`] in the order of the plan.
@@ -185,7 +184,7 @@ fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
         let seeds = if random { plan.seeds.unwrap_or(SEEDS_DEFAULT) } else { 1 };
         let schedulers = if plan.schedulers.is_empty() { &scenario.scheduler.names } else { &plan.schedulers };
         for &scheduler in schedulers {
-            let caps = if plan.caps.is_empty() { vec![cap_of(scenario, scheduler)] } else { plan.caps.clone() };
+            let caps = if plan.caps.is_empty() { vec![scenario.cap(scheduler)] } else { plan.caps.clone() };
             for cap in caps {
                 let seeds = (0..u64::from(seeds)).map(|i| plan.seed.wrapping_add(i)).collect();
                 rows.push(RowSpec { place, client, scheduler, cap, random, seeds });
@@ -193,13 +192,6 @@ fn rows(clients: &[Scenario], plan: &Plan) -> Vec<RowSpec> {
         }
     }
     rows
-}
-
-/// The cap that the scenario gives to a scheduler.
-#[must_use]
-pub fn cap_of(scenario: &Scenario, scheduler: Name) -> u32 {
-    let consumer = scenario.consumer.max_poll_records;
-    if scheduler == Name::Single { consumer } else { scenario.scheduler.max_poll_records.unwrap_or(consumer) }
 }
 
 fn run_all(
@@ -218,7 +210,11 @@ fn run_all(
         .collect();
     let run = |(row, spec): &(usize, RunSpec)| {
         let scenario = &clients[rows[*row].place];
-        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner(scenario, spec).map(Some) }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // How far a run that was cut short has come depends on when that was: nothing to compare with.
+        runner(scenario, spec).map(|metrics| Some(metrics).filter(|m| !matches!(m.end, End::Interrupted { .. })))
     };
     // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.
     let results: Vec<Result<Option<RunMetrics>, RunError>> = jobs.par_iter().map(run).collect();

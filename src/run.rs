@@ -1,15 +1,17 @@
 //! Simulated runs, from scenario to metrics.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fairdrain_sim::World;
 
-use crate::broker::BrokerError;
 use crate::broker::sim::{SimBroker, world_config};
+use crate::broker::{Action, BrokerError, Input, Signal};
 use crate::drive::{Driven, Observer, drive};
 use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
 use crate::scenario::{Client, Scenario};
 use crate::session::{Config, Session};
-use crate::{Fill, Time};
+use crate::{Time, TopicSet};
 
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,37 @@ pub fn simulate(scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunEr
     Ok(Simulation::new(scenario, spec)?.run(spec.seed))
 }
 
+/// The same, cut short ([`End::Interrupted`]) once `stop` is true: one run may be 10^8 polls.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_until(scenario: &Scenario, spec: &RunSpec, stop: &AtomicBool) -> Result<RunMetrics, RunError> {
+    Ok(Simulation::new(scenario, spec)?.run_observed(spec.seed, Until(stop)).0)
+}
+
+/// Ends a run when the flag is true.
+struct Until<'a>(&'a AtomicBool);
+
+impl Observer for Until<'_> {
+    fn on_action(&mut self, _: Time, _: &Action) {}
+
+    fn on_signal(&mut self, _: &Signal) {}
+
+    fn on_input(&mut self, _: Time, _: &Input) {}
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        None
+    }
+
+    fn is_done(&self, _: Time) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn cuts_short(&self) -> bool {
+        self.is_done(Time::ZERO)
+    }
+}
+
 /// A scenario made ready to be run under one client, scheduler and cap with many seeds: the world is built once and copied.
 #[derive(Debug)]
 pub struct Simulation {
@@ -64,7 +97,7 @@ impl Simulation {
     /// [`RunError::Incapable`] if the client can't do the scheduler.
     pub fn new(scenario: &Scenario, spec: &RunSpec) -> Result<Self, RunError> {
         spec.scheduler.means(spec.client)?;
-        let settings = settings(scenario, spec);
+        let settings = scenario.settings(spec.client, spec.cap);
         let config = Config::new(spec.scheduler, &settings, scenario.consumer.commit);
         Ok(Self {
             scheduler: spec.scheduler,
@@ -90,7 +123,7 @@ impl Simulation {
             match drive(&mut session, &mut broker, &mut observers) {
                 // A new process: what the session knew is gone with the old one.
                 Ok(Driven::Crashed(now)) => session = self.session(now),
-                Ok(Driven::Closed(_)) => break None,
+                Ok(Driven::Closed(_) | Driven::CutShort(_)) => break None,
                 Err(error) => break Some(error),
             }
         };
@@ -107,27 +140,10 @@ impl Simulation {
     }
 }
 
-/// What the policy of a run is told.
-#[must_use]
-pub fn settings(scenario: &Scenario, spec: &RunSpec) -> Settings {
-    let own_call = match spec.client {
-        Client::Librdkafka => Fill::Full,
-        Client::Aiokafka | Client::Java(..) | Client::Ideal => Fill::First,
-    };
-    Settings {
-        cap: spec.cap,
-        wait: scenario.consumer.poll_timeout,
-        fill: scenario.consumer.fill.unwrap_or(own_call),
-        weights: scenario.topics.iter().map(|t| t.weight).collect(),
-        workers: scenario.application.workers,
-    }
-}
-
 /// What the metrics of a run have to know. `simulated`: the backend sees inside the client.
 #[must_use]
 pub fn layout(scheduler: Name, config: &Config, simulated: bool) -> Layout {
     // In rounds, the next poll waits for the whole last one to be processed.
-    let rounds = matches!(scheduler, Name::MultiGather | Name::MultiSequential);
-    let credit = if rounds { 1 } else { config.credit };
+    let credit = if scheduler.in_rounds() { 1 } else { config.credit };
     Layout::of(scheduler, config.topics as usize, credit, simulated)
 }

@@ -173,7 +173,7 @@ fn respond(kind: SessionUse, session: &mut FetchSession, partitions: &impl Parti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Sizes;
+    use crate::sizes::Sizes;
 
     struct Logs(Vec<Log>);
 

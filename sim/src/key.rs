@@ -36,8 +36,7 @@ impl Keys {
             self.block = Some((partition, block));
             self.order.clear();
             self.order.extend(0..self.keys);
-            let entity = u64::from(partition.topic.0) << 32 | u64::from(partition.partition);
-            let mut state = mix(mix(mix(self.seed) ^ entity) ^ block);
+            let mut state = mix(mix(mix(self.seed) ^ partition.entity()) ^ block);
             for i in (1..self.order.len()).rev() {
                 state = mix(state);
                 // Without redrawing, the bias is below keys / 2^32 and the same on every machine.

@@ -12,8 +12,8 @@
 //! use fairdrain_sim::client::{Settings, librdkafka};
 //! use fairdrain_sim::config::{Application, Brokers, ConsumerConfig, Network, Start, TopicConfig, WorldConfig};
 //! use fairdrain_sim::event::Ties;
-//! use fairdrain_sim::log::{Log, Sizes};
-//! use fairdrain_sim::{ConsumerId, Duration, Fill, Output, World};
+//! use fairdrain_sim::log::Log;
+//! use fairdrain_sim::{ConsumerId, Duration, Fill, Output, Sizes, World};
 //!
 //! // One partition a topic; values of 200 bytes, keys of 10, batches of 100 records.
 //! let topic = |name: &str, backlog| TopicConfig {
@@ -60,9 +60,11 @@ pub mod event;
 mod fingerprint;
 mod key;
 pub mod log;
+mod output;
 mod record;
 pub mod seed;
 mod signal;
+mod sizes;
 mod state;
 mod time;
 mod timeout;
@@ -71,7 +73,9 @@ mod world;
 pub use batch::batch_bytes;
 pub use fingerprint::Fingerprint;
 pub use key::Keys;
+pub use output::Output;
 pub use record::{BatchId, ConsumerId, Fill, LocalCause, PartitionId, Run, TopicId};
 pub use signal::{Fact, Signal};
+pub use sizes::{Sizes, sizes_seed};
 pub use time::{Duration, Time};
-pub use world::{Output, World};
+pub use world::World;

@@ -5,42 +5,7 @@
 //! offsets with gaps.
 
 use crate::batch;
-use crate::seed::mix;
-
-/// Value bytes of a topic's records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    /// All alike.
-    Fixed(u32),
-    /// Evenly distributed from the first to the second, both included.
-    Uniform(u32, u32),
-    /// Drawn from a table of sizes and their weights.
-    Table(Vec<(u32, u32)>),
-}
-
-impl Sizes {
-    /// Value bytes of the record at `offset`: a pure function of the partition's seed and the offset.
-    fn at(&self, seed: u64, offset: i64) -> u64 {
-        match self {
-            Self::Fixed(bytes) => u64::from(*bytes),
-            Self::Uniform(low, high) => {
-                let span = u64::from(high - low) + 1;
-                u64::from(*low) + (((mix(seed ^ offset as u64) >> 32) * span) >> 32)
-            }
-            Self::Table(rows) => {
-                let total: u64 = rows.iter().map(|(_, weight)| u64::from(*weight)).sum();
-                let mut drawn = ((mix(seed ^ offset as u64) >> 32) * total) >> 32;
-                for (bytes, weight) in rows {
-                    match drawn.checked_sub(u64::from(*weight)) {
-                        Some(rest) => drawn = rest,
-                        None => return u64::from(*bytes),
-                    }
-                }
-                unreachable!("drawn below the total of the weights")
-            }
-        }
-    }
-}
+use crate::sizes::Sizes;
 
 /// Equal batches that follow one another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,13 @@ pub struct PartitionId {
     pub partition: u32,
 }
 
+impl PartitionId {
+    /// One number for both, for drawing.
+    pub(crate) const fn entity(self) -> u64 {
+        (self.topic.0 as u64) << 32 | self.partition as u64
+    }
+}
+
 /// Records of one partition handed out together, in offset order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {

@@ -6,53 +6,12 @@ use crate::broker;
 use crate::choice::Choices;
 use crate::client::Client;
 use crate::config::{FaultKind, WorldConfig};
-use crate::record::{BatchId, ConsumerId, Fill, PartitionId, Run, TopicId};
+use crate::output::Output;
+use crate::record::{BatchId, ConsumerId, Fill, PartitionId, TopicId};
 use crate::signal::Signal;
-use crate::state::{Core, Event, Work};
+use crate::state::{ConnState, Core, Event, Work};
 use crate::time::{Duration, Time};
 use crate::timeout::Fired;
-
-/// What a world tells whoever drives it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// A consumer has these partitions now.
-    Assigned {
-        /// Whose.
-        consumer: ConsumerId,
-        /// Which.
-        partitions: Vec<PartitionId>,
-    },
-    /// A topic has records in its local queue. Only from consumers that take.
-    Ready(TopicId),
-    /// A poll or take has returned.
-    Delivered {
-        /// Whose.
-        consumer: ConsumerId,
-        /// Its number; meaningless without runs.
-        batch: BatchId,
-        /// What was handed out.
-        runs: Vec<Run>,
-        /// Topics of a take that have nothing left in the client.
-        dry: Vec<TopicId>,
-    },
-    /// The application is done with a batch.
-    Processed(BatchId),
-    /// A commit has been acknowledged.
-    Committed(ConsumerId),
-    /// A topic's fetches have begun to fail.
-    FetchFailed {
-        /// Whose.
-        consumer: ConsumerId,
-        /// Which.
-        topic: TopicId,
-    },
-    /// The moment asked for has come, or an alarm of the configuration.
-    Wake,
-    /// The process has died and is up again; it has no consumers yet.
-    Crashed,
-    /// The consumers are gone.
-    Closed,
-}
 
 /// A simulated world.
 ///
@@ -225,13 +184,13 @@ impl World {
         match event {
             Event::Arrive { conn, generation } if core.conns[conn as usize].generation == generation => {
                 core.arrive(conn);
-                if core.conns[conn as usize].state == crate::state::ConnState::Parked {
-                    self.update_causes(core_consumer(&self.core, conn));
+                if core.conns[conn as usize].state == ConnState::Parked {
+                    self.update_causes(self.core.conn_consumer(conn));
                 }
             }
             Event::Expire { conn, generation } => {
                 let c = &core.conns[conn as usize];
-                if c.generation == generation && c.state == crate::state::ConnState::Parked {
+                if c.generation == generation && c.state == ConnState::Parked {
                     core.try_answer(conn, true);
                 }
             }
@@ -273,7 +232,7 @@ impl World {
             Work::Event(Event::Broken { conn, generation }) => {
                 if core.conns[conn as usize].generation == generation {
                     let consumer = core.conn_consumer(conn);
-                    core.conns[conn as usize].state = crate::state::ConnState::Idle;
+                    core.conns[conn as usize].state = ConnState::Idle;
                     self.clients[consumer as usize].broken(core, conn);
                 }
             }
@@ -324,7 +283,7 @@ impl World {
         let (node, consumer) = (core.plan.slots[slot as usize].node, core.plan.topics[topic as usize].consumer);
         let conn = core.conn(consumer, node);
         let parked = &core.conns[conn as usize];
-        if parked.state == crate::state::ConnState::Parked && broker::concerns(&parked.request, &parked.session, slot) {
+        if parked.state == ConnState::Parked && broker::concerns(&parked.request, &parked.session, slot) {
             core.try_answer(conn, false);
         }
         let at = core.now + core.plan.config.network.latency;
@@ -360,12 +319,6 @@ impl World {
     /// Looks up anew why the topics of a consumer do not move.
     fn update_causes(&mut self, consumer: u32) {
         let client = &self.clients[consumer as usize];
-        for topic in self.core.plan.consumers[consumer as usize].topics.clone() {
-            self.core.update_cause(TopicId(topic), |core, slot| client.cause(core, slot));
-        }
+        self.core.update_causes(consumer, |core, slot| client.cause(core, slot));
     }
-}
-
-fn core_consumer(core: &Core, conn: u32) -> u32 {
-    core.conn_consumer(conn)
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fairdrain::broker::kafka::{self, Drained, Options, Outcome, Request, Target};
-use fairdrain::compare::{RowRuns, cap_of, summarize};
+use fairdrain::compare::{RowRuns, summarize};
 use fairdrain::metrics::{End, Fold};
 use fairdrain::report::{Environment, Verification};
-use fairdrain::run::{RunSpec, layout, settings};
+use fairdrain::run::{RunSpec, layout};
 use fairdrain::scenario::{Client, Scenario};
 use fairdrain::session::Config;
 
@@ -57,7 +57,7 @@ pub(crate) fn drain(
                     let spec = |scheduler| RunSpec {
                         client: scenario.consumer.client,
                         scheduler,
-                        cap: cap.unwrap_or_else(|| cap_of(scenario, scheduler)),
+                        cap: cap.unwrap_or_else(|| scenario.cap(scheduler)),
                         seed,
                     };
                     let outcome = kafka::run(&request, |scheduler| fold(scenario, &spec(scheduler)))?;
@@ -74,7 +74,7 @@ pub(crate) fn drain(
 }
 
 fn fold(scenario: &Scenario, spec: &RunSpec) -> Fold {
-    let config = Config::new(spec.scheduler, &settings(scenario, spec), scenario.consumer.commit);
+    let config = Config::new(spec.scheduler, &scenario.settings(spec.client, spec.cap), scenario.consumer.commit);
     Fold::new(scenario, &layout(spec.scheduler, &config, false))
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use fairdrain::compare::cap_of;
 use fairdrain::metrics::End;
 use fairdrain::report::Format;
 use fairdrain::run::{RunSpec, Simulation};
@@ -74,8 +73,7 @@ fn trace(Selected { clients, plan }: &Selected, output: &output::Args) -> anyhow
         scenario.consumer.max_poll_records = cap;
         scenario.scheduler.max_poll_records = Some(cap);
     }
-    let spec =
-        RunSpec { client: scenario.consumer.client, scheduler, cap: cap_of(&scenario, scheduler), seed: plan.seed };
+    let spec = RunSpec { client: scenario.consumer.client, scheduler, cap: scenario.cap(scheduler), seed: plan.seed };
     let writer = TraceWriter::new(Vec::new(), &Header::of(&scenario, scheduler, "simulated", 1))?;
     let (metrics, writer) = Simulation::new(&scenario, &spec)?.run_observed(spec.seed, writer);
     output.write(&writer.finish()?)?;

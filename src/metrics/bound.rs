@@ -1,6 +1,5 @@
 //! What no scheduler can beat.
 
-use super::backlog::partition_backlog;
 use super::{LowerBound, Ttci};
 use crate::scenario::{Scenario, Topic};
 use crate::{Duration, Keys, PartitionId, TopicId};
@@ -27,7 +26,7 @@ impl LowerBound {
         let mut records = vec![u64::MAX; keys as usize];
         for (i, topic) in required() {
             // Work that costs nothing, in a topic that has every key: neither the sum nor the largest part changes.
-            if cost(topic).is_zero() && topic.keys == keys && partition_backlog(topic, 0) >= u64::from(keys) {
+            if cost(topic).is_zero() && topic.keys == keys && topic.partition_backlog(0) >= u64::from(keys) {
                 continue;
             }
             records.fill(u64::MAX);
@@ -49,7 +48,7 @@ fn prefixes(topic: &Topic, id: TopicId, seed: u64, records: &mut [u64]) {
     for partition in 0..topic.partitions {
         // Each key comes once in every `keys` offsets: no need to look beyond them.
         let live = topic.arrival.is_some_and(|arrival| arrival.records_per_kilosecond > 0);
-        let end = if live { u64::MAX } else { partition_backlog(topic, partition) };
+        let end = if live { u64::MAX } else { topic.partition_backlog(partition) };
         let partition = PartitionId { topic: id, partition };
         for offset in 0..end.min(u64::from(topic.keys)) {
             let prefix = &mut records[keys.key(partition, offset as i64) as usize];

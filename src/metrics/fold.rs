@@ -1,9 +1,9 @@
 //! The observer that folds a run into its metrics while it goes on.
 
-use super::backlog::{Progress, partition_backlog, records_from};
 use super::blame::Blame;
 use super::gaps::Gaps;
 use super::jain::Jain;
+use super::progress::{Progress, records_from};
 use super::starvation::starvation_bound;
 use super::{End, LowerBound, RunMetrics, TopicMetrics, Ttci};
 use crate::assemble::{RunAssembler, done_at};
@@ -27,16 +27,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a scheduler: the `multi` family has a consumer a topic, in the topics' order; the others have one.
+    /// The layout of a scheduler.
     #[must_use]
     pub fn of(scheduler: Name, topics: usize, credit: u32, simulated: bool) -> Self {
-        let (consumer_a_topic, rounds) = match scheduler {
-            Name::Single | Name::Fair | Name::CompleteFirst => (false, false),
-            Name::Multi => (true, false),
-            Name::MultiGather | Name::MultiSequential => (true, true),
-        };
-        let consumer = |topic| ConsumerId(if consumer_a_topic { topic } else { 0 });
-        Self { consumers: (0..topics as u32).map(consumer).collect(), rounds, credit, simulated }
+        let consumer = |topic| ConsumerId(if scheduler.has_consumer_a_topic() { topic } else { 0 });
+        let consumers = (0..topics as u32).map(consumer).collect();
+        Self { consumers, rounds: scheduler.in_rounds(), credit, simulated }
     }
 }
 
@@ -134,7 +130,7 @@ impl Fold {
         let topic = |topic: &crate::scenario::Topic| {
             let first = partitions.len();
             partitions.extend((0..topic.partitions).map(|p| Progress {
-                backlog: i64::try_from(partition_backlog(topic, p)).unwrap_or(i64::MAX),
+                backlog: i64::try_from(topic.partition_backlog(p)).unwrap_or(i64::MAX),
                 delivered: 0,
                 processed: 0,
             }));
@@ -467,5 +463,9 @@ impl Observer for Fold {
 
     fn is_done(&self, _now: Time) -> bool {
         self.ended.is_some()
+    }
+
+    fn cuts_short(&self) -> bool {
+        self.simulated && matches!(self.ended, Some((_, Some(_))))
     }
 }

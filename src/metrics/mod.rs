@@ -42,12 +42,12 @@ pub use starvation::{fair_guarantee, starvation_bound};
 
 use crate::Duration;
 
-pub(crate) mod backlog;
 mod blame;
 mod bound;
 mod fold;
 mod gaps;
 mod jain;
+mod progress;
 mod starvation;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! From when on a wait is called starvation.
 
 use crate::Duration;
+use crate::policy::Name;
 use crate::scenario::{Client, Scenario};
 use crate::tuning::SplitQueues;
 
@@ -15,10 +16,10 @@ const FETCH_MAX_BYTES: u64 = 50 << 20;
 /// [`fair_guarantee`] (with the cap that the schedulers other than `single` use), but at least a second.
 #[must_use]
 pub fn starvation_bound(scenario: &Scenario) -> Duration {
-    scenario.scheduler.starvation_bound.unwrap_or_else(|| {
-        let cap = scenario.scheduler.max_poll_records.unwrap_or(scenario.consumer.max_poll_records);
-        fair_guarantee(scenario, cap).times(3).max(BOUND_AT_LEAST)
-    })
+    scenario
+        .scheduler
+        .starvation_bound
+        .unwrap_or_else(|| fair_guarantee(scenario, scenario.cap(Name::Fair)).times(3).max(BOUND_AT_LEAST))
 }
 
 /// The longest that a topic with lag waits under `fair`, with `cap` records a hand-over, as long as nothing fails: the sum of

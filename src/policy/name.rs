@@ -53,14 +53,26 @@ impl Name {
         self.row().1
     }
 
+    /// Whether it has a consumer for each topic, in the topics' order, instead of one for all.
+    #[must_use]
+    pub const fn has_consumer_a_topic(self) -> bool {
+        match self {
+            Self::Single | Self::Fair | Self::CompleteFirst => false,
+            Self::MultiGather | Self::MultiSequential | Self::Multi => true,
+        }
+    }
+
+    /// Whether its consumers wait for each other: they are polled in rounds, or in turn.
+    #[must_use]
+    pub const fn in_rounds(self) -> bool {
+        matches!(self, Self::MultiGather | Self::MultiSequential)
+    }
+
     /// Which topics each of its consumers has, given how many topics there are.
     #[must_use]
     pub fn consumers(self, topics: usize) -> Vec<Vec<TopicId>> {
         let all = (0..topics as u32).map(TopicId);
-        match self {
-            Self::Single | Self::Fair | Self::CompleteFirst => vec![all.collect()],
-            Self::MultiGather | Self::MultiSequential | Self::Multi => all.map(|topic| vec![topic]).collect(),
-        }
+        if self.has_consumer_a_topic() { all.map(|topic| vec![topic]).collect() } else { vec![all.collect()] }
     }
 
     /// Whether it takes from local queues topic by topic instead of polling.

@@ -112,7 +112,7 @@ impl Key {
 
 /// Whether the value of a key of this name must not be echoed: passwords, keys, and, since a mistyped name is the likeliest to be
 /// echoed, whatever else begins like one of Kafka's security properties.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = normal(name.trim_matches([' ', '\t', '"', '\''])).to_ascii_lowercase();
     ["sasl", "ssl"].iter().any(|s| name.starts_with(s))
         || ["passw", "secret", "jaas", "token", "credential"].iter().any(|s| name.contains(s))

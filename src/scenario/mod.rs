@@ -10,8 +10,12 @@ use fairdrain_sim::client::java;
 
 use crate::{Duration, Fill};
 
+pub use fairdrain_sim::Sizes;
+
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
+#[cfg(feature = "kafka")]
+pub(crate) use keys::is_secret;
 pub use library::{Bundled, bundled};
 pub use parse::Parsed;
 pub use provenance::Origin;
@@ -29,8 +33,10 @@ mod properties;
 mod provenance;
 mod read;
 mod resolve;
+mod schedulers;
 mod schema;
 mod sections;
+mod topic;
 mod units;
 mod values;
 
@@ -92,17 +98,6 @@ pub struct Topic {
     pub processing_per_record: Option<Duration>,
 }
 
-/// Sizes of values in bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    /// All alike.
-    Fixed(u32),
-    /// Evenly distributed from the first to the second, both included.
-    Uniform(u32, u32),
-    /// Drawn from a table of sizes and their weights.
-    Table(Vec<(u32, u32)>),
-}
-
 /// Records that arrive during the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arrival {
@@ -112,6 +107,15 @@ pub struct Arrival {
     pub batch_records: u32,
     /// Nothing arrives from this moment on; it ends the run together with the backlog.
     pub until: Duration,
+}
+
+impl Arrival {
+    /// From one batch to the next, the first one so long after time zero.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        let nanos = u128::from(self.batch_records) * 1_000_000_000_000 / u128::from(self.records_per_kilosecond);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
 }
 
 /// The consumer and its settings. All byte and record limits are those of Kafka's property of the same name.

@@ -147,6 +147,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
         entry_of_topic: &entry_of_topic,
         consumer: &consumer,
         scheduler: &scheduler,
+        network: &network,
         brokers: &brokers,
         faults: &faults,
         limits: &limits,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::client::MODELS;
 use super::keys::{Fallback, Key, Kind, TABLES, Table};
-use super::values::SCHEDULERS;
+use crate::policy::Name;
 
 /// A commented scenario file to begin with; it reads and runs as it is.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -123,7 +123,7 @@ fn kind_schema(kind: Kind) -> Json {
             json!({ "type": "string", "pattern": format!("^({})$", names.collect::<Vec<_>>().join("|")) })
         }
         Kind::Schedulers => {
-            let names: Vec<&str> = SCHEDULERS.iter().map(|s| s.0).collect();
+            let names = Name::ALL.map(Name::as_str);
             json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": { "enum": names } })
         }
         Kind::Inert => json!({}),

@@ -31,16 +31,6 @@ pub(super) enum Value {
     Unused,
 }
 
-/// Scheduler names as a file writes them.
-pub(super) const SCHEDULERS: &[(&str, Name)] = &[
-    ("single", Name::Single),
-    ("multi-gather", Name::MultiGather),
-    ("multi-sequential", Name::MultiSequential),
-    ("multi", Name::Multi),
-    ("fair", Name::Fair),
-    ("complete-first", Name::CompleteFirst),
-];
-
 /// Reads a value as its key's kind wants it.
 pub(super) fn read(kind: Kind, value: &DeValue<'_>) -> Result<Value, Problem> {
     match (kind, value) {
@@ -134,7 +124,7 @@ pub(super) fn write(kind: Kind, value: &Value) -> String {
         (_, Value::Flag(b)) => b.to_string(),
         (_, Value::Client(c)) => quoted(&c.to_string()),
         (_, Value::Schedulers(names)) => {
-            let names: Vec<String> = names.iter().map(|n| quoted(scheduler_name(*n))).collect();
+            let names: Vec<String> = names.iter().map(|n| quoted(n.as_str())).collect();
             format!("[{}]", names.join(", "))
         }
         (_, Value::Sizes(Sizes::Fixed(n))) => n.to_string(),
@@ -161,11 +151,6 @@ pub(super) fn placeholder(kind: Kind) -> Value {
         Kind::Schedulers => Value::Schedulers(vec![Name::Single]),
         Kind::Inert => Value::Unused,
     }
-}
-
-fn scheduler_name(name: Name) -> &'static str {
-    // Our bug if it is missing.
-    SCHEDULERS.iter().find(|(_, n)| *n == name).expect("every scheduler is in the list").0
 }
 
 fn whole(n: &DeInteger<'_>, min: u64, max: u64) -> Result<u64, Problem> {
@@ -269,23 +254,23 @@ fn small(value: Value) -> u32 {
 }
 
 fn schedulers(names: &DeArray<'_>) -> Result<Vec<Name>, Problem> {
-    let there_are = || format!("there are {}", SCHEDULERS.iter().map(|s| s.0).collect::<Vec<_>>().join(", "));
-    let mut found = Vec::with_capacity(names.len().min(SCHEDULERS.len()));
+    let there_are = || format!("there are {}", Name::ALL.map(Name::as_str).join(", "));
+    let mut found = Vec::with_capacity(names.len().min(Name::ALL.len()));
     for item in names {
         let DeValue::String(name) = item.get_ref() else {
             return Err(Problem::new("a scheduler's name is a string").help(there_are()).at(item.span()));
         };
-        let Some((_, known)) = SCHEDULERS.iter().find(|(n, _)| *n == name.as_ref()) else {
+        let Ok(known) = name.parse::<Name>() else {
             let problem = Problem::new(format!("no scheduler `{}`", short(name))).at(item.span());
-            return Err(match did_you_mean(name, SCHEDULERS.iter().map(|s| s.0)) {
+            return Err(match did_you_mean(name, Name::ALL.map(Name::as_str)) {
                 Some(near) => problem.help(format!("did you mean \"{near}\"? ({})", there_are())),
                 None => problem.help(there_are()),
             });
         };
-        if found.contains(known) {
+        if found.contains(&known) {
             return Err(Problem::new(format!("scheduler `{name}` is named twice")).at(item.span()));
         }
-        found.push(*known);
+        found.push(known);
     }
     if found.is_empty() { Err(Problem::new("no scheduler to run").help(there_are())) } else { Ok(found) }
 }

@@ -5,9 +5,8 @@ use serde_json::{Map, Number, Value};
 
 use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
 use crate::Duration;
-use crate::metrics::backlog::{full_batches, partition_backlog};
 use crate::policy::Name;
-use crate::scenario::{self, Scenario, Sizes, Topic};
+use crate::scenario::{self, Scenario, Topic};
 
 impl Header {
     /// The header of a run of a scenario by a scheduler, `repeat` from 1, on a broker of this version (`simulated`, or Kafka's).
@@ -17,33 +16,25 @@ impl Header {
     #[must_use]
     pub fn of(scenario: &Scenario, scheduler: Name, broker_version: &str, repeat: u32) -> Self {
         let Scenario { topics, consumer, application, .. } = scenario;
-        let cap = match scheduler {
-            Name::Single => consumer.max_poll_records,
-            _ => scenario.scheduler.max_poll_records.unwrap_or(consumer.max_poll_records),
+        // The protocol is a field of its own in a trace.
+        let (name, protocol) = match consumer.client {
+            scenario::Client::Java(_, java::Protocol::Classic) => ("java", "classic"),
+            scenario::Client::Java(_, java::Protocol::Consumer) => ("java", "consumer"),
+            other => (other.name(), "classic"),
         };
-        let (name, version) = match consumer.client {
-            scenario::Client::Aiokafka => ("aiokafka", "0.14"),
-            scenario::Client::Librdkafka => ("librdkafka", "2.12"),
-            scenario::Client::Java(..) => ("java", consumer.client.version().unwrap_or_default()),
-            scenario::Client::Ideal => ("ideal", "1"),
-        };
-        let protocol = match consumer.client {
-            scenario::Client::Java(_, java::Protocol::Consumer) => "consumer",
-            _ => "classic",
-        };
-        let (config, effective) = properties(&scenario.consumer, cap);
+        let (config, effective) = properties(consumer, scenario.cap(scheduler));
         Self {
             format: FORMAT.to_owned(),
             client: Client {
                 protocol: protocol.to_owned(),
                 name: name.to_owned(),
-                version: version.to_owned(),
+                version: consumer.client.version().unwrap_or("1").to_owned(),
                 via: None,
             },
             broker: Broker { version: broker_version.to_owned() },
             scenario: Backlog {
                 name: scenario.name.clone(),
-                value_bytes: all_alike(topics.iter().map(|topic| mean(&topic.value_bytes))),
+                value_bytes: all_alike(topics.iter().map(|topic| topic.value_bytes.mean())),
                 batch_records: all_alike(topics.iter().map(|topic| topic.batch_records)),
                 spread: "batch k of a topic goes to partition k mod partitions".to_owned(),
                 topics: topics.iter().map(TopicBacklog::of).collect(),
@@ -85,13 +76,13 @@ impl Header {
 
 impl TopicBacklog {
     fn of(topic: &Topic) -> Self {
-        let value_bytes = mean(&topic.value_bytes);
+        let value_bytes = topic.value_bytes.mean();
         let size = |records| {
             let bytes = fairdrain_sim::batch_bytes(records, value_bytes, topic.key_bytes);
             u32::try_from(bytes * 1000 / u64::from(topic.compression_millis.max(1))).unwrap_or(u32::MAX)
         };
         let layout = |partition| {
-            let (full, rest) = full_batches(topic, partition);
+            let (full, rest) = topic.partition_batches(partition);
             let full = (full > 0).then(|| BatchRun(full, topic.batch_records, size(topic.batch_records)));
             full.into_iter().chain((rest > 0).then(|| BatchRun(1, rest, size(rest)))).collect()
         };
@@ -102,7 +93,7 @@ impl TopicBacklog {
             name: topic.name.clone(),
             partitions: topic.partitions,
             records: topic.backlog,
-            partition_records: (0..topic.partitions).map(|p| partition_backlog(topic, p)).collect(),
+            partition_records: (0..topic.partitions).map(|p| topic.partition_backlog(p)).collect(),
             value_bytes,
             batch_records: topic.batch_records,
             batch_bytes: [typical, typical],
@@ -144,20 +135,6 @@ fn properties(consumer: &scenario::Consumer, cap: u32) -> (Map<String, Value>, M
         effective.insert(name, value);
     }
     (config, effective)
-}
-
-/// The mean size, rounded down.
-fn mean(sizes: &Sizes) -> u32 {
-    match sizes {
-        Sizes::Fixed(bytes) => *bytes,
-        Sizes::Uniform(least, most) => least + (most - least) / 2,
-        Sizes::Table(rows) => {
-            let weights: u64 = rows.iter().map(|(_, weight)| u64::from(*weight)).sum();
-            let bytes: u128 = rows.iter().map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight)).sum();
-            // A mean of u32 is one.
-            (bytes / u128::from(weights.max(1))) as u32
-        }
-    }
 }
 
 /// What all are, if they are all alike.

@@ -17,10 +17,10 @@ use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
 use crate::config::Start;
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::state::{ConnState, Core, Event, Timer, Work};
 use crate::time::{Duration, Time};
-use crate::world::Output;
 
 /// The properties that decide what is fetched when, under aiokafka's names.
 #[derive(Clone, Debug)]
@@ -62,8 +62,6 @@ const REPLY: Duration = Duration::from_micros(700);
 const REPLY_KILOBYTE: Duration = Duration::from_nanos(1_900);
 /// `getmany` that finds nothing outlasts its timeout by this.
 const EMPTY: Duration = Duration::from_micros(800);
-/// `asyncio.sleep` (or any awaited work) outlasts its time by this.
-pub(crate) const SLEEP_OVERHEAD: Duration = Duration::from_micros(400);
 /// From the start to the first request: with manual assignment, and with a fresh group.
 const START_ASSIGN: Duration = Duration::from_micros(2_600);
 const START_GROUP: Duration = Duration::from_micros(13_000);
@@ -122,12 +120,10 @@ pub(crate) struct Aiokafka {
 impl Aiokafka {
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
-        let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
-        let base = core.plan.topics[first].first;
-        let end = core.plan.topics[last].first + core.plan.topics[last].partitions;
-        let partitions = (base..end)
-            .map(|slot| Partition { node: core.plan.slots[slot as usize].node, ..Partition::default() })
-            .collect();
+        let slots = core.plan.slots_of(consumer);
+        let base = slots.start;
+        let partitions =
+            slots.map(|slot| Partition { node: core.plan.slots[slot as usize].node, ..Partition::default() }).collect();
         let nodes = core.nodes_down.len();
         Self {
             settings,
@@ -268,8 +264,8 @@ impl Aiokafka {
         let mut cost = Duration::ZERO;
         for &(topic, cap) in plan {
             cost += CALL;
-            let place = &core.plan.topics[topic.index()];
-            let own = place.first - self.base..place.first - self.base + place.partitions;
+            let slots = core.plan.topics[topic.index()].slots();
+            let own = slots.start - self.base..slots.end - self.base;
             let mut cap = cap;
             while cap > 0
                 && let Some(partition) = self.oldest_of(own.clone())
@@ -449,9 +445,7 @@ impl Aiokafka {
     }
 
     fn update_causes(&self, core: &mut Core) {
-        for topic in core.plan.consumers[self.consumer as usize].topics.clone() {
-            core.update_cause(TopicId(topic), |core, slot| self.cause(core, slot));
-        }
+        core.update_causes(self.consumer, |core, slot| self.cause(core, slot));
     }
 
     pub(crate) fn cause(&self, core: &Core, slot: u32) -> LocalCause {

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 
 use crate::client::Waiting;
 use crate::log::Slice;
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::state::{Core, Event, Timer};
 use crate::time::Duration;
-use crate::world::Output;
 
 /// The ideal client has no settings.
 #[derive(Clone, Debug, Default)]
@@ -33,19 +33,17 @@ pub(crate) struct Ideal {
 
 impl Ideal {
     pub(crate) fn new(core: &Core, consumer: ConsumerId, _settings: Settings) -> Self {
-        let config = &core.plan.consumers[consumer.index()];
-        let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
-        let base = core.plan.topics[first].first;
-        let count = (core.plan.topics[last].first + core.plan.topics[last].partitions - base) as usize;
+        let slots = core.plan.slots_of(consumer);
+        let count = slots.len();
         Self {
             consumer: consumer.0,
-            base,
+            base: slots.start,
             positions: vec![0; count],
             ready: VecDeque::new(),
             is_ready: vec![false; count],
             waiting: None,
             started: false,
-            takes: config.takes,
+            takes: core.plan.consumers[consumer.index()].takes,
         }
     }
 
@@ -63,9 +61,7 @@ impl Ideal {
             self.note(core, self.base + i);
         }
         self.serve_waiting(core);
-        for topic in core.plan.consumers[self.consumer as usize].topics.clone() {
-            core.update_cause(TopicId(topic), |core, slot| self.cause(core, slot));
-        }
+        core.update_causes(self.consumer, |core, slot| self.cause(core, slot));
     }
 
     /// A partition may have records.
@@ -131,8 +127,8 @@ impl Ideal {
         let mut runs = Vec::new();
         let mut dry = Vec::new();
         for &(topic, cap) in plan {
-            let place = &core.plan.topics[topic.index()];
-            let own = place.first - self.base..place.first - self.base + place.partitions;
+            let slots = core.plan.topics[topic.index()].slots();
+            let own = slots.start - self.base..slots.end - self.base;
             let mut left = cap;
             for i in own.clone() {
                 if left > 0 && self.is_ready[i as usize] {

@@ -20,11 +20,11 @@ use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::{Waiting, metadata_order};
 use crate::config::{ConsumerConfig, Start};
+use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
 use crate::seed::Stream;
 use crate::state::{ConnState, Core, Event, Timer};
 use crate::time::{Duration, Time};
-use crate::world::Output;
 
 /// The properties that decide what is fetched when, under librdkafka's names.
 #[derive(Clone, Debug)]
@@ -162,10 +162,9 @@ pub(crate) struct Librdkafka {
 impl Librdkafka {
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
-        let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
-        let base = core.plan.topics[first].first;
-        let end = core.plan.topics[last].first + core.plan.topics[last].partitions;
-        let toppars: Vec<Toppar> = (base..end)
+        let slots = core.plan.slots_of(consumer);
+        let base = slots.start;
+        let toppars: Vec<Toppar> = slots
             .map(|slot| Toppar {
                 node: core.plan.slots[slot as usize].node,
                 fetch_position: 0,
@@ -365,9 +364,8 @@ impl Librdkafka {
     }
 
     fn queued(&self, core: &Core, topic: TopicId) -> u64 {
-        let place = &core.plan.topics[topic.index()];
-        let first = place.first - self.base;
-        (first..first + place.partitions).map(|i| self.toppars[i as usize].queued).sum()
+        let slots = core.plan.topics[topic.index()].slots();
+        slots.map(|slot| self.toppars[(slot - self.base) as usize].queued).sum()
     }
 
     /// The whole response is parsed: the thread goes round again at once.
@@ -505,9 +503,7 @@ impl Librdkafka {
     // ---- causes ----------------------------------------------------------------------------------------------------------------
 
     fn update_causes(&self, core: &mut Core) {
-        for topic in core.plan.consumers[self.consumer as usize].topics.clone() {
-            core.update_cause(TopicId(topic), |core, slot| self.cause(core, slot));
-        }
+        core.update_causes(self.consumer, |core, slot| self.cause(core, slot));
     }
 
     pub(crate) fn cause(&self, core: &Core, slot: u32) -> LocalCause {
@@ -558,8 +554,8 @@ fn join_order(core: &Core, config: &ConsumerConfig, base: u32) -> Arc<[u32]> {
         order.sort_by_key(|&i| names[i]);
     }
     let partitions = |i: usize| {
-        let topic = &core.plan.topics[config.topics.start as usize + i];
-        topic.first - base..topic.first - base + topic.partitions
+        let slots = core.plan.topics[config.topics.start as usize + i].slots();
+        slots.start - base..slots.end - base
     };
     order.into_iter().flat_map(partitions).collect()
 }

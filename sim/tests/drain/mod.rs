@@ -8,7 +8,7 @@ use fairdrain_sim::config::{
     Application, Arrival, Brokers, ConsumerConfig, Fault, FaultKind, Network, Start, TopicConfig, WorldConfig,
 };
 use fairdrain_sim::event::Ties;
-use fairdrain_sim::log::{Log, Sizes};
+use fairdrain_sim::log::Log;
 use fairdrain_sim::{ConsumerId, Duration, Fill, Output, PartitionId, Time, TopicId, World};
 
 /// The documented backlog.
@@ -47,7 +47,7 @@ impl Drain {
             .iter()
             .map(|(name, records)| TopicConfig {
                 name: (*name).to_owned(),
-                logs: vec![Log::new(*records, 100, Sizes::Fixed(value_bytes), 10, 1000, 1)],
+                logs: vec![Log::new(*records, 100, fairdrain_sim::Sizes::Fixed(value_bytes), 10, 1000, 1)],
                 leader: 0,
                 per_record: Duration::ZERO,
                 arrival: None,

@@ -49,7 +49,7 @@ impl Live {
     fn write(&mut self, writers: &mut Writers, stop: &AtomicBool) -> Result<(), rdkafka::error::KafkaError> {
         let size = self.arrival.batch_records;
         // Batches go on round the partitions from where the backlog has ended.
-        let k = self.topic.backlog.div_ceil(u64::from(self.topic.batch_records)) + self.arrived;
+        let k = self.topic.backlog_batches() + self.arrived;
         let partition = (k % u64::from(self.topic.partitions)) as u32;
         let end = &mut self.loaded.ends[partition as usize];
         let place = (partition, *end, *end + i64::from(size));

@@ -2,7 +2,8 @@
 
 use super::Error;
 use super::ffi::Conf;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, is_secret};
+use crate::tuning::SplitQueues;
 
 /// What a run depends on; a user's value would break it.
 const RESERVED: [(&str, &str); 7] = [
@@ -28,7 +29,7 @@ pub(super) fn check(properties: &[(String, String)]) -> Result<(), Error> {
 }
 
 fn refused(key: &str, value: &str, reason: String) -> Error {
-    let secret = ["password", "secret", "jaas", "ssl.key.pem"].iter().any(|word| key.contains(word));
+    let secret = !value.is_empty() && is_secret(key);
     let reason = if secret { reason.replace(value, "***") } else { reason };
     let value = if secret { "***" } else { value };
     Error::Property { key: key.to_owned(), value: value.to_owned(), reason }
@@ -59,21 +60,19 @@ pub(super) fn consumer(
         ("fetch.min.bytes", c.fetch_min_bytes.to_string()),
         ("max.partition.fetch.bytes", c.max_partition_fetch_bytes.to_string()),
     ];
-    // Split queues run dry one by one. With the defaults the others then wait behind a Fetch for the dry ones, parked at the broker
-    // (500 ms), or for the back-off of a full queue (1 s); and each of them would hold 100 000 messages.
-    let or = |set: Option<String>, for_takes: &str| set.or_else(|| takes.map(|_| for_takes.to_owned()));
-    let three_batches = (takes.unwrap_or(0).saturating_mul(3)).max(100).to_string();
-    let fetch_max_bytes = or(c.fetch_max_bytes.map(|n| n.to_string()), "52428800");
+    let split = takes.map(SplitQueues::for_cap);
+    let fetch_max_bytes = c.fetch_max_bytes.or(split.map(|s| s.fetch_max_bytes));
+    let queued_min_messages = c.queued_min_messages.or(split.map(|s| s.queued_min_messages));
     if let Some(bytes) = c.fetch_max_bytes.filter(|&bytes| bytes < 1_000_000) {
         // rdkafka_conf.c: rd_kafka_conf_finalize refuses a fetch.max.bytes below this.
         all.push(("message.max.bytes", bytes.to_string()));
     }
     for (key, value) in [
-        ("fetch.max.bytes", fetch_max_bytes),
-        ("fetch.wait.max.ms", or(c.fetch_max_wait.map(ms), "10")),
-        ("queued.min.messages", or(c.queued_min_messages.map(|n| n.to_string()), &three_batches)),
+        ("fetch.max.bytes", fetch_max_bytes.map(|n| n.to_string())),
+        ("fetch.wait.max.ms", c.fetch_max_wait.or(split.map(|s| s.fetch_wait_max)).map(ms)),
+        ("queued.min.messages", queued_min_messages.map(|n| n.to_string())),
         ("queued.max.messages.kbytes", c.queued_max_messages_kbytes.map(|n| n.to_string())),
-        ("fetch.queue.backoff.ms", or(c.fetch_queue_backoff.map(ms), "10")),
+        ("fetch.queue.backoff.ms", c.fetch_queue_backoff.or(split.map(|s| s.fetch_queue_backoff)).map(ms)),
     ] {
         all.extend(value.map(|value| (key, value)));
     }
@@ -109,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_echoed() {
-        let message = message("ssl.key.password.x", "hunter2");
-        assert!(!message.contains("hunter2"), "{message}");
+        // The second is mistyped: the likeliest to be refused.
+        for key in ["ssl.key.password.x", "sasl.passwrod", "ssl.keystore.key.x"] {
+            let message = message(key, "hunter2");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 }

@@ -4,14 +4,7 @@ use super::LoadedTopic;
 use crate::scenario::{Sizes, Topic};
 use crate::{Keys, PartitionId, TopicId};
 use fairdrain_sim::seed::mix;
-
-/// Largest value of a distribution of sizes.
-pub(super) fn value_bytes_max(sizes: &Sizes) -> u32 {
-    match sizes {
-        Sizes::Fixed(n) | Sizes::Uniform(_, n) => *n,
-        Sizes::Table(table) => table.iter().map(|&(size, _)| size).max().unwrap_or(0),
-    }
-}
+use fairdrain_sim::sizes_seed;
 
 /// The records of one topic.
 #[derive(Clone, Debug)]
@@ -51,22 +44,11 @@ impl Content {
         mix(mix(mix(self.seed ^ u64::from(self.topic.0) << 32) ^ u64::from(partition)) ^ offset.unsigned_abs())
     }
 
-    /// Length of the record's value.
+    /// Length of the record's value: that of the simulated one.
     pub(super) fn value_bytes(&self, partition: u32, offset: i64) -> u32 {
-        let draw = |below: u64| ((u128::from(self.bits(partition, offset)) * u128::from(below)) >> 64) as u64;
-        match &self.sizes {
-            Sizes::Fixed(n) => *n,
-            Sizes::Uniform(from, to) => from + draw(u64::from(to - from) + 1) as u32,
-            Sizes::Table(table) => {
-                let mut at = draw(table.iter().map(|&(_, weight)| u64::from(weight)).sum());
-                let hit = table.iter().find(|&&(_, weight)| {
-                    let inside = at < u64::from(weight);
-                    at = at.saturating_sub(u64::from(weight));
-                    inside
-                });
-                hit.map_or(0, |&(size, _)| size)
-            }
-        }
+        let partition = PartitionId { topic: self.topic, partition };
+        // A value of the table or of the bounds, which are u32.
+        self.sizes.at(sizes_seed(self.seed, partition), offset) as u32
     }
 
     /// Writes the record's value: noise, and then as many zeros as the wanted compression leaves over.
@@ -108,24 +90,9 @@ impl Checker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::Topic;
 
     fn content(value_bytes: Sizes, compression_millis: u32) -> Content {
-        let topic = Topic {
-            name: "A".to_owned(),
-            partitions: 1,
-            backlog: 0,
-            value_bytes,
-            key_bytes: 6,
-            batch_records: 100,
-            compression_millis,
-            arrival: None,
-            keys: 10,
-            weight: 1,
-            required: true,
-            leader: 0,
-            processing_per_record: None,
-        };
+        let topic = Topic { value_bytes, compression_millis, key_bytes: 6, ..Topic::example() };
         Content::new(7, TopicId(0), &topic)
     }
 
@@ -141,22 +108,6 @@ mod tests {
             .collect();
         keys.sort();
         assert_eq!((keys[0].as_str(), keys[9].as_str(), keys.len()), ("000000", "000009", 10));
-    }
-
-    #[test]
-    fn sizes_follow_their_distribution() {
-        let sizes = |sizes| {
-            let content = content(sizes, 1000);
-            (0..3000).map(|offset| content.value_bytes(0, offset)).collect::<Vec<_>>()
-        };
-        assert!(sizes(Sizes::Fixed(200)).iter().all(|&n| n == 200));
-        let uniform = sizes(Sizes::Uniform(10, 12));
-        for n in 10..=12 {
-            assert!((900..1100).contains(&uniform.iter().filter(|&&m| m == n).count()), "{n}");
-        }
-        let table = sizes(Sizes::Table(vec![(5, 2), (7, 1)]));
-        assert!((1900..2100).contains(&table.iter().filter(|&&m| m == 5).count()));
-        assert!(table.iter().all(|m| [5, 7].contains(m)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::LoadedTopic;
 use super::cluster::Cluster;
-use super::content::{Content, value_bytes_max};
+use super::content::Content;
 use super::error::Error;
 use super::producer::{Writer, batch_bytes_max};
 use fairdrain_sim::client::metadata_order;
@@ -85,7 +85,7 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
         if topic.key_bytes > 0 && digits > topic.key_bytes {
             return refuse(format!("topic {name}: {} bytes are too few for {} keys", topic.key_bytes, topic.keys));
         }
-        let value_bytes = value_bytes_max(&topic.value_bytes);
+        let value_bytes = topic.value_bytes.max();
         let full = batch_bytes_max(topic.batch_records, topic.key_bytes, value_bytes);
         if full > 1_000_000_000 {
             return refuse(format!("topic {name}: a batch may have {full} bytes, more than librdkafka sends (1 GB)"));
@@ -110,28 +110,14 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
 
 /// Records that will arrive during a run.
 fn arriving(topic: &Topic) -> u64 {
-    topic.arrival.map_or(0, |arrival| {
-        let records =
-            u128::from(arrival.records_per_kilosecond) * u128::from(arrival.until.as_nanos()) / 1_000_000_000_000;
-        u64::try_from(records).unwrap_or(u64::MAX)
-    })
-}
-
-/// End offsets when the backlog is loaded: batch k is in partition k mod partitions.
-fn ends(topic: &Topic) -> Vec<i64> {
-    let mut ends = vec![0; topic.partitions as usize];
-    for (partition, first, next) in batches(topic) {
-        debug_assert_eq!(ends[partition as usize], first);
-        ends[partition as usize] = next;
-    }
-    ends
+    topic.arrival.map_or(0, |arrival| u64::try_from(arrival.records()).unwrap_or(u64::MAX))
 }
 
 /// The backlog's batches in order: partition, first offset, offset after the last.
 fn batches(topic: &Topic) -> impl Iterator<Item = (u32, i64, i64)> {
     let (size, partitions) = (u64::from(topic.batch_records), u64::from(topic.partitions));
     let backlog = topic.backlog;
-    (0..backlog.div_ceil(size)).map(move |k| {
+    (0..topic.backlog_batches()).map(move |k| {
         // All earlier batches are full, and every partitions-th of them is in this partition.
         let first = k / partitions * size;
         let records = size.min(backlog - k * size);
@@ -152,12 +138,12 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
             id: TopicId(i as u32),
             name: name(&prefix, i, &topic.name),
             partitions: topic.partitions,
-            ends: ends(topic),
+            ends: (0..topic.partitions).map(|p| topic.partition_backlog(p) as i64).collect(),
             content: Content::new(seed, TopicId(i as u32), topic),
         })
         .collect();
     let allowed = scenario.topics.iter().map(|t| {
-        let bytes = batch_bytes_max(t.batch_records, t.key_bytes, value_bytes_max(&t.value_bytes));
+        let bytes = batch_bytes_max(t.batch_records, t.key_bytes, t.value_bytes.max());
         (bytes > BATCH_BYTES_USUAL).then_some(bytes as u32)
     });
     let wanted: Vec<_> = topics.iter().cloned().zip(allowed).collect();
@@ -229,7 +215,7 @@ impl Writers {
             let alike = topics.iter().filter(|(t, n)| (*n, t.compression_millis > 1000) == (Some(kind.0), kind.1));
             let (mut bytes, mut partitions) = (0, 0);
             for (t, _) in alike {
-                bytes = bytes.max(batch_bytes_max(batch_records, t.key_bytes, value_bytes_max(&t.value_bytes)));
+                bytes = bytes.max(batch_bytes_max(batch_records, t.key_bytes, t.value_bytes.max()));
                 partitions += u64::from(t.partitions);
             }
             let pending = 2 * partitions * u64::from(batch_records);

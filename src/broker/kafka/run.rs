@@ -11,10 +11,10 @@ use super::watch::Watch;
 use super::workers::Workers;
 use super::{KafkaBroker, conf, load as loading};
 use crate::drive::{Driven, Observer, drive};
-use crate::policy::{AnyPolicy, Name, Settings};
-use crate::scenario::{Commit, Scenario};
+use crate::policy::{AnyPolicy, Name};
+use crate::scenario::{Commit, Scenario, Start};
 use crate::session::{Config, Session};
-use crate::{ConsumerId, Duration, Fill, Time};
+use crate::{ConsumerId, Duration, Time};
 
 /// What to run, where, and how.
 #[derive(Clone, Copy, Debug)]
@@ -102,19 +102,6 @@ pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) ->
     Ok(Outcome { environment: cluster.environment(), load: took, drains, topics, order_kept, left_behind })
 }
 
-/// The settings of a scheduler in a scenario.
-fn settings(request: &Request<'_>, scheduler: Name) -> Settings {
-    let scenario = request.scenario;
-    let own = scenario.scheduler.max_poll_records.filter(|_| scheduler != Name::Single);
-    Settings {
-        cap: request.cap.or(own).unwrap_or(scenario.consumer.max_poll_records),
-        wait: scenario.consumer.poll_timeout,
-        fill: scenario.consumer.fill.unwrap_or(Fill::Full),
-        weights: scenario.topics.iter().map(|t| t.weight).collect(),
-        workers: scenario.application.workers,
-    }
-}
-
 fn drain<O: Observer>(
     request: &Request<'_>,
     cluster: &Cluster,
@@ -123,13 +110,15 @@ fn drain<O: Observer>(
     observer: O,
 ) -> Result<Drained<O>, Error> {
     let scenario = request.scenario;
-    let settings = settings(request, scheduler);
+    let cap = request.cap.unwrap_or_else(|| scenario.cap(scheduler));
+    let settings = scenario.settings(scenario.consumer.client, cap);
     let limit = Time::ZERO + scenario.limits.time;
-    let mut broker = start(cluster, scenario, loaded, scheduler, settings.cap, limit)?;
+    let mut broker = start(cluster, scenario, loaded, scheduler, cap, limit)?;
     let mut watch = Watch::new(observer, &loaded.topics, limit, cluster.interrupt.clone());
     let config = Config::new(scheduler, &settings, scenario.consumer.commit);
     let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
-    let (Driven::Closed(ended) | Driven::Crashed(ended)) = drive(&mut session, &mut broker, &mut watch)?;
+    let (Driven::Closed(ended) | Driven::Crashed(ended) | Driven::CutShort(ended)) =
+        drive(&mut session, &mut broker, &mut watch)?;
     let wrong = broker.wrong_records();
     drop(broker);
     let failure = watch.failure();
@@ -157,7 +146,7 @@ fn start(
     for (i, topics) in scheduler.consumers(loaded.topics.len()).into_iter().enumerate() {
         // librdkafka wants a group name even where there is no group.
         let group = format!("{}-{scheduler}-{i}", loaded.prefix);
-        if scenario.consumer.start == crate::scenario::Start::Group || scenario.consumer.commit != Commit::None {
+        if scenario.consumer.start == Start::Group || scenario.consumer.commit != Commit::None {
             loaded.add_group(group.clone());
         }
         let topics: Vec<_> = topics.into_iter().map(|topic| loaded.topics[topic.index()].clone()).collect();

@@ -3,11 +3,10 @@
 use fairdrain_sim::client::{self, aiokafka, ideal, java, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
-use fairdrain_sim::log::{self, Log};
+use fairdrain_sim::log::Log;
 
-use crate::Duration;
 use crate::policy::Name;
-use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Sizes, Start, Topic};
+use crate::scenario::{Client, Consumer, FaultKind, Scenario, Start, Topic};
 use crate::tuning::SplitQueues;
 
 /// The world of a scenario, for a scheduler's consumers.
@@ -21,9 +20,10 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
     let settings = client_settings(&scenario.consumer, client, scheduler.takes().then_some(cap));
     let count = topics.len() as u32;
     let consumer = |topics| sim::ConsumerConfig { topics, client: settings.clone(), takes: scheduler.takes(), start };
-    let consumers = match scheduler {
-        Name::Single | Name::Fair | Name::CompleteFirst => vec![consumer(0..count)],
-        Name::MultiGather | Name::MultiSequential | Name::Multi => (0..count).map(|t| consumer(t..t + 1)).collect(),
+    let consumers = if scheduler.has_consumer_a_topic() {
+        (0..count).map(|t| consumer(t..t + 1)).collect()
+    } else {
+        vec![consumer(0..count)]
     };
     let arrivals = scenario.topics.iter().filter_map(|t| t.arrival).map(|a| a.until);
     let alarms = arrivals.chain([scenario.limits.time]).collect();
@@ -66,17 +66,11 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
 }
 
 fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
-    let batches = topic.backlog.div_ceil(u64::from(topic.batch_records));
     let log = |partition: u32| {
-        let sizes = match &topic.value_bytes {
-            Sizes::Fixed(bytes) => log::Sizes::Fixed(*bytes),
-            Sizes::Uniform(low, high) => log::Sizes::Uniform(*low, *high),
-            Sizes::Table(rows) => log::Sizes::Table(rows.clone()),
-        };
         Log::new(
-            partition_backlog(topic, partition),
+            topic.partition_backlog(partition),
             topic.batch_records,
-            sizes,
+            topic.value_bytes.clone(),
             topic.key_bytes,
             topic.compression_millis,
             topic.arrival.map_or(1, |a| a.batch_records),
@@ -87,22 +81,12 @@ fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
         logs: (0..topic.partitions).map(log).collect(),
         leader: topic.leader,
         per_record: topic.processing_per_record.unwrap_or(scenario.application.per_record),
-        arrival: topic.arrival.map(|Arrival { records_per_kilosecond, batch_records, until }| sim::Arrival {
-            every: Duration::from_nanos(
-                (u128::from(batch_records) * 1_000_000_000_000 / u128::from(records_per_kilosecond)) as u64,
-            ),
-            until,
-            first_partition: (batches % u64::from(topic.partitions)) as u32,
+        arrival: topic.arrival.map(|arrival| sim::Arrival {
+            every: arrival.every(),
+            until: arrival.until,
+            first_partition: (topic.backlog_batches() % u64::from(topic.partitions)) as u32,
         }),
     }
-}
-
-/// Backlog records in a partition: batch k of the topic is in partition k mod partitions.
-fn partition_backlog(topic: &Topic, partition: u32) -> u64 {
-    let (size, partitions) = (u64::from(topic.batch_records), u64::from(topic.partitions));
-    let (full, rest) = (topic.backlog / size, topic.backlog % size);
-    let own = full / partitions + u64::from(full % partitions > u64::from(partition));
-    own * size + if full % partitions == u64::from(partition) { rest } else { 0 }
 }
 
 fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> client::Settings {

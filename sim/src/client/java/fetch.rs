@@ -3,8 +3,8 @@
 use super::cost::reading;
 use super::{Entry, Java, Version, hash};
 use crate::broker::{Ask, Request, SessionUse};
+use crate::output::Output;
 use crate::state::{ConnState, Core, Timer};
-use crate::world::Output;
 
 /// A fetch session as the client keeps it (`FetchSessionHandler`).
 #[derive(Clone, Debug, Default)]

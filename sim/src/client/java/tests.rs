@@ -3,10 +3,12 @@ use crate::broker::{Ask, Request, SessionUse};
 use crate::client;
 use crate::config::{Application, Brokers, ConsumerConfig, Network, TopicConfig, WorldConfig};
 use crate::event::Ties;
-use crate::log::{Log, Sizes};
+use crate::log::Log;
+use crate::output::Output;
 use crate::record::Fill;
 use crate::signal::Fact;
-use crate::world::{Output, World};
+use crate::sizes::Sizes;
+use crate::world::World;
 
 fn ask(slot: u32, offset: i64) -> Ask {
     Ask { slot, offset, max_bytes: 1 }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fairdrain_sim::client::java::{Protocol, Version};
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
@@ -47,7 +48,12 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
         Client::Aiokafka => true,
         // Its fetch order follows from the metadata, but in a group from which start offset arrived first; jitter moves both.
         Client::Librdkafka => scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero(),
-        Client::Ideal => !scenario.network.jitter.is_zero(),
+        // Two threads, and sets with a salted order; the classic one only where its heartbeat thread fires answers.
+        Client::Java(_, Protocol::Consumer) => true,
+        Client::Java(Version::V3_0 | Version::V3_7, Protocol::Classic) => {
+            scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero()
+        }
+        Client::Java(..) | Client::Ideal => !scenario.network.jitter.is_zero(),
     }
 }
 

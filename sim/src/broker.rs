@@ -97,6 +97,15 @@ pub fn update_session(session: &mut FetchSession, request: &Request) {
     session.partitions.retain(|c| !request.forget.contains(&c.ask.slot));
 }
 
+/// Whether a request, with the session it belongs to, reads a partition.
+#[must_use]
+pub fn concerns(request: &Request, session: &FetchSession, slot: u32) -> bool {
+    match request.session {
+        SessionUse::None => request.asks.iter().any(|ask| ask.slot == slot),
+        SessionUse::Full | SessionUse::Incremental => session.partitions.iter().any(|c| c.ask.slot == slot),
+    }
+}
+
 /// Reads for a request into `answers`, in session order (without a session: request order). Returns whether the answer may go out
 /// now; if not, nothing has been changed and the request is to be parked.
 ///

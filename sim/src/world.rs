@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::broker;
 use crate::choice::Choices;
 use crate::client::Client;
 use crate::config::{FaultKind, WorldConfig};
@@ -256,7 +257,8 @@ impl World {
                 self.clients[consumer as usize].appended(core, slot);
             }
             Work::Event(Event::Committed { consumer }) => {
-                core.outputs.push_back(Output::Committed(ConsumerId(consumer)))
+                self.clients[consumer as usize].committed(core);
+                core.outputs.push_back(Output::Committed(ConsumerId(consumer)));
             }
             Work::Event(event) => unreachable!("{event:?} needs no event loop"),
             Work::Poll { consumer, cap, wait, fill } => self.clients[consumer as usize].poll(core, cap, wait, fill),
@@ -281,7 +283,7 @@ impl World {
         let (node, consumer) = (core.plan.slots[slot as usize].node, core.plan.topics[topic as usize].consumer);
         let conn = core.conn(consumer, node);
         let parked = &core.conns[conn as usize];
-        if parked.state == ConnState::Parked && parked.request.asks.iter().any(|a| a.slot == slot) {
+        if parked.state == ConnState::Parked && broker::concerns(&parked.request, &parked.session, slot) {
             core.try_answer(conn, false);
         }
         let at = core.now + core.plan.config.network.latency;

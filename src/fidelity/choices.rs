@@ -3,7 +3,7 @@
 use fairdrain_sim::choice::{Choice, Point};
 
 use super::ReplayError;
-use crate::trace::{Header, Subscribe, Trace};
+use crate::trace::{Header, Mode, Subscribe, Trace};
 
 /// The decisions that a trace shows, in the order in which they were taken.
 pub(super) fn recorded(trace: &Trace) -> Result<Vec<Choice>, ReplayError> {
@@ -18,6 +18,10 @@ pub(super) fn recorded(trace: &Trace) -> Result<Vec<Choice>, ReplayError> {
     if trace.header.client.name == "librdkafka" && trace.header.subscribe == Subscribe::Group {
         let value = segments(trace)?;
         return Ok(vec![Choice { point: Point::LibrdkafkaStartSegments, entity: 0, value }]);
+    }
+    if trace.header.client.name == "java" && trace.header.mode == Mode::Single {
+        let empty = trace.polls.iter().take_while(|poll| poll.r.is_empty()).count() as u64;
+        return Ok(vec![Choice { point: Point::JavaLeadingEmpty, entity: 0, value: vec![empty + 1] }]);
     }
     Ok(Vec::new())
 }

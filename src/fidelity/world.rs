@@ -1,11 +1,12 @@
 //! From a trace's header to the world that it was recorded in.
 
-use fairdrain_sim::client::{self, aiokafka, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, java, librdkafka};
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{Batches, Log};
 use serde_json::{Map, Value};
 
 use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
+use crate::scenario::Client;
 use crate::trace::{Header, Subscribe, TopicBacklog};
 
 /// What a recorded run is replayed with.
@@ -105,7 +106,29 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
             let cap = number(&header.config, "consume(num_messages)")?;
             Ok((client::Settings::Librdkafka(settings), cap, Fill::Full))
         }
+        "java" => {
+            let (version, protocol) = java_version(header)?;
+            let settings = java::Settings {
+                fetch_min_bytes: effective("fetch.min.bytes")?,
+                fetch_max_bytes: effective("fetch.max.bytes")?,
+                fetch_max_wait: millis("fetch.max.wait.ms")?,
+                max_partition_fetch_bytes: effective("max.partition.fetch.bytes")?,
+                retry_backoff: millis("retry.backoff.ms")?,
+                ..java::Settings::new(version, protocol)
+            };
+            Ok((client::Settings::Java(settings), effective("max.poll.records")?, Fill::First))
+        }
         other => Err(ReplayError::Client(format!("{other} {}", header.client.version))),
+    }
+}
+
+/// The range that a version is in, and the group protocol.
+fn java_version(header: &Header) -> Result<(java::Version, java::Protocol), ReplayError> {
+    let client = &header.client;
+    let name = if client.protocol == "consumer" { "java-async" } else { "java" };
+    match format!("{name}@{}", client.version).parse() {
+        Ok(Client::Java(version, protocol)) => Ok((version, protocol)),
+        _ => Err(ReplayError::Client(format!("java {} with group.protocol={}", client.version, client.protocol))),
     }
 }
 

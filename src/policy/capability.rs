@@ -1,7 +1,12 @@
 //! Which client can do which scheduler, and by what means.
 
+use fairdrain_sim::client::java;
+
 use super::Name;
 use crate::scenario::Client;
+
+/// The Java client hands out what it likes; what an application polls ahead it can queue by topic, and pause where it has enough.
+const PAUSE: &str = "a queue per topic, paused when full";
 
 /// A client that can't do a scheduler.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +29,8 @@ impl Name {
         let (client_name, takes_by) = match client {
             Client::Aiokafka => ("aiokafka", Some("getmany(*partitions)")),
             Client::Librdkafka => ("librdkafka", Some("split partition queues")),
+            Client::Java(_, java::Protocol::Classic) => ("java", Some(PAUSE)),
+            Client::Java(_, java::Protocol::Consumer) => ("java-async", Some(PAUSE)),
             Client::Ideal => ("ideal", Some("a queue per topic")),
         };
         match (self.takes(), takes_by) {
@@ -40,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_client_that_has_a_model_does_every_scheduler() {
-        for client in [Client::Aiokafka, Client::Librdkafka, Client::Ideal] {
+        for client in Client::all() {
             for name in Name::ALL {
                 assert!(name.means(client).is_ok(), "{client:?} {name}");
             }

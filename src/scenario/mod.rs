@@ -6,6 +6,8 @@
 //! scenario, the warnings, and where each value comes from. The format is described once, in the private module `keys`, from which
 //! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
+use fairdrain_sim::client::java;
+
 use crate::{Duration, Fill};
 
 pub use fairdrain_sim::Sizes;
@@ -154,6 +156,8 @@ pub enum Client {
     Aiokafka,
     /// librdkafka 2.12 and its bindings.
     Librdkafka,
+    /// The Java client, by range of versions and `group.protocol`.
+    Java(java::Version, java::Protocol),
     /// A client without a fetch machinery of its own: what the scheduler alone does.
     Ideal,
 }

@@ -9,6 +9,7 @@ use crate::time::Duration;
 
 pub mod aiokafka;
 pub mod ideal;
+pub mod java;
 pub mod librdkafka;
 mod metadata;
 
@@ -21,6 +22,8 @@ pub enum Settings {
     Aiokafka(aiokafka::Settings),
     /// librdkafka 2.12.
     Librdkafka(librdkafka::Settings),
+    /// The Java client.
+    Java(java::Settings),
     /// A client without a fetch machinery.
     Ideal(ideal::Settings),
 }
@@ -49,6 +52,7 @@ pub(crate) const COMMIT: Duration = Duration::from_micros(7_000);
 pub(crate) enum Client {
     Aiokafka(aiokafka::Aiokafka),
     Librdkafka(librdkafka::Librdkafka),
+    Java(java::Java),
     Ideal(ideal::Ideal),
 }
 
@@ -58,6 +62,7 @@ macro_rules! forward {
         match $self {
             Client::Aiokafka(c) => c.$method($($arg),*),
             Client::Librdkafka(c) => c.$method($($arg),*),
+            Client::Java(c) => c.$method($($arg),*),
             Client::Ideal(c) => c.$method($($arg),*),
         }
     };
@@ -68,6 +73,7 @@ impl Client {
         match &core.plan.consumers[consumer.index()].client {
             Settings::Aiokafka(s) => Self::Aiokafka(aiokafka::Aiokafka::new(core, consumer, s.clone())),
             Settings::Librdkafka(s) => Self::Librdkafka(librdkafka::Librdkafka::new(core, consumer, s.clone())),
+            Settings::Java(s) => Self::Java(java::Java::new(core, consumer, s.clone())),
             Settings::Ideal(s) => Self::Ideal(ideal::Ideal::new(core, consumer, s.clone())),
         }
     }
@@ -102,6 +108,7 @@ impl Client {
         match self {
             Self::Aiokafka(c) => c.answer(core, conn),
             Self::Librdkafka(c) => c.answer(core, conn),
+            Self::Java(c) => c.answer(core, conn),
             Self::Ideal(_) => unreachable!("the ideal client sends no fetches"),
         }
     }
@@ -111,7 +118,15 @@ impl Client {
         match self {
             Self::Aiokafka(c) => c.broken(core, conn),
             Self::Librdkafka(c) => c.broken(core, conn),
+            Self::Java(c) => c.broken(core, conn),
             Self::Ideal(_) => unreachable!("the ideal client sends no fetches"),
+        }
+    }
+
+    /// A synchronous commit has returned. Only the Java client gets on with its fetches meanwhile.
+    pub(crate) fn committed(&mut self, core: &mut Core) {
+        if let Self::Java(c) = self {
+            c.committed(core);
         }
     }
 

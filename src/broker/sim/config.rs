@@ -1,6 +1,6 @@
 //! From a scenario to a world.
 
-use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, ideal, java, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::Log;
@@ -120,6 +120,19 @@ fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> c
                     .queued_max_messages_kbytes
                     .unwrap_or(settings.queued_max_messages_kbytes),
                 fetch_queue_backoff: consumer.fetch_queue_backoff.unwrap_or(settings.fetch_queue_backoff),
+                ..settings
+            })
+        }
+        Client::Java(version, protocol) => {
+            let mut settings = java::Settings::new(version, protocol);
+            if let Some(cap) = takes {
+                settings.fetch_max_wait = SplitQueues::for_cap(cap).fetch_wait_max;
+            }
+            client::Settings::Java(java::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.unwrap_or(settings.fetch_max_bytes),
+                fetch_max_wait: consumer.fetch_max_wait.unwrap_or(settings.fetch_max_wait),
+                max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
                 ..settings
             })
         }

@@ -65,6 +65,7 @@ const ENDLESS: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 1
 
 #[cfg(unix)]
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the signal has to come in the middle of the run")]
 fn a_signal_ends_a_run_in_the_middle_with_what_was_measured() {
     let folder = tempfile::tempdir().unwrap();
     let (scenario, report) = (folder.path().join("endless.toml"), folder.path().join("report.json"));
@@ -75,7 +76,7 @@ fn a_signal_ends_a_run_in_the_middle_with_what_was_measured() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    std::thread::sleep(std::time::Duration::from_millis(1000));
     assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));

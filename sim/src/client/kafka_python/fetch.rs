@@ -87,34 +87,37 @@ impl KafkaPython {
 
     /// The calling thread blocks from now on: what is at the socket is read.
     pub(super) fn block(&mut self, core: &mut Core) {
-        if self.blocked.is_none() {
-            self.blocked = Some(core.now);
+        if !self.blocked {
+            self.blocked = true;
             for node in 0..self.nodes.len() as u32 {
-                self.read(core, node);
+                self.read_on(core, node);
             }
         }
     }
 
     /// The calling thread computes from now on: nothing is read.
-    pub(super) fn unblock(&mut self, core: &mut Core) {
-        let Some(since) = self.blocked.take() else { return };
-        let spent = core.now.since(since);
+    pub(super) fn unblock(&mut self, core: &Core) {
+        if !self.blocked {
+            return;
+        }
+        self.blocked = false;
         for node in &mut self.nodes {
-            // A reply that came after `since` has been read for less, but nobody can tell by a few microseconds of a reply that is
-            // still incomplete.
-            if let Some(left) = &mut node.reading {
+            if let Some((left, since)) = &mut node.reading {
+                let spent = core.now.since(*since);
                 *left = Duration::from_nanos(left.as_nanos().saturating_sub(spent.as_nanos()));
             }
             node.spell += 1;
         }
     }
 
-    fn read(&mut self, core: &mut Core, node: u32) {
-        let n = &self.nodes[node as usize];
-        if let Some(left) = n.reading {
+    fn read_on(&mut self, core: &mut Core, node: u32) {
+        let n = &mut self.nodes[node as usize];
+        if let Some((left, since)) = &mut n.reading {
+            *since = core.now;
+            let (at, part) = (core.now + *left, n.spell);
             let conn = core.conn(self.consumer, node);
             let generation = core.conns[conn as usize].generation;
-            core.timer(core.now + left, self.consumer, Timer::Parsed { conn, generation, part: n.spell });
+            core.timer(at, self.consumer, Timer::Parsed { conn, generation, part });
         }
     }
 
@@ -123,9 +126,9 @@ impl KafkaPython {
         let node = core.conn_node(conn);
         let bytes: u64 = core.conns[conn as usize].answers.iter().map(|a| a.slice.wire_bytes).sum();
         let cost = self.rules.reply + Duration::from_nanos(self.rules.reply_kilobyte.as_nanos() * bytes / 1000);
-        self.nodes[node as usize].reading = Some(cost);
-        if self.blocked.is_some() {
-            self.read(core, node);
+        self.nodes[node as usize].reading = Some((cost, core.now));
+        if self.blocked {
+            self.read_on(core, node);
         }
     }
 

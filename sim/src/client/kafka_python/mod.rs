@@ -94,8 +94,8 @@ struct Node {
     pending: bool,
     /// The session has begun.
     session: bool,
-    /// A reply is at the socket: so much of the reading is left.
-    reading: Option<Duration>,
+    /// A reply is at the socket: so much of the reading is left, or was when it was begun or resumed at this time.
+    reading: Option<(Duration, Time)>,
     /// Counts the spells of reading; the timer of an interrupted one is void.
     spell: u32,
 }
@@ -121,8 +121,8 @@ pub(crate) struct KafkaPython {
     call: u32,
     /// What the poll in progress has spent on sending.
     owed: Duration,
-    /// The calling thread blocks since then, so that replies are read.
-    blocked: Option<Time>,
+    /// The calling thread blocks, so that replies are read.
+    blocked: bool,
     started: bool,
 }
 
@@ -148,7 +148,7 @@ impl KafkaPython {
             waiting: None,
             call: 0,
             owed: Duration::ZERO,
-            blocked: None,
+            blocked: false,
             started: false,
         }
     }
@@ -207,7 +207,7 @@ impl KafkaPython {
             Timer::Parsed { conn, generation, part } => {
                 let node = core.conn_node(conn);
                 let current = core.conns[conn as usize].generation == generation;
-                if current && self.nodes[node as usize].spell == part && self.blocked.is_some() {
+                if current && self.nodes[node as usize].spell == part && self.blocked {
                     self.land(core, conn);
                 }
             }

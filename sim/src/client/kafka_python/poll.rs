@@ -59,10 +59,9 @@ impl KafkaPython {
         }
     }
 
-    /// The timeout of a waiting poll.
+    /// The timeout of a waiting poll. Replies are read until it has returned: so polls with a timeout of 0, which never wait, get on.
     pub(crate) fn deadline(&mut self, core: &mut Core) {
         if self.waiting.take().is_some() {
-            self.unblock(core);
             core.return_after(self.consumer, self.rules.empty);
         }
     }

@@ -29,7 +29,7 @@ fn every_recorded_poll_comes_out_exactly() {
         counts.exact += replay.polls_exact;
         counts.extraordinary += replay.extraordinary;
         let (waits, alike) = replay.waits;
-        if is_classic_java(&trace) && waits != alike {
+        if waits_are_exact(&trace) && waits != alike {
             differing.push(format!("{}: {waits} long polls, {alike} of them in both", path.display()));
         }
         counts.waits += alike;
@@ -60,6 +60,13 @@ struct Counts {
 /// `group.protocol=classic`: one thread does everything.
 fn is_classic_java(trace: &Trace) -> bool {
     trace.header.client.name == "java" && trace.header.client.protocol == "classic"
+}
+
+/// One thread does everything, so that it is no matter of timing which polls wait. In kafka-python 3 a reply may overtake a request:
+/// so in two of its recorded runs one poll waits that does not in the model.
+fn waits_are_exact(trace: &Trace) -> bool {
+    let client = &trace.header.client;
+    is_classic_java(trace) || (client.name == "kafka-python" && client.version.starts_with("2."))
 }
 
 fn recordings() -> Vec<PathBuf> {

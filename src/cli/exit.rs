@@ -10,6 +10,7 @@ use fairdrain::report::file::FileError;
 use fairdrain::report::{Ends, Report};
 use fairdrain::run::RunError;
 use fairdrain::scenario::{LoadError, ScenarioErrors};
+use fairdrain::trace::TraceError;
 
 use super::output;
 
@@ -93,7 +94,7 @@ fn code_of(error: &anyhow::Error) -> Exit {
 }
 
 fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if error.is::<Usage>() || error.is::<LoadError>() || error.is::<ScenarioErrors>() {
+    if error.is::<Usage>() || error.is::<LoadError>() || error.is::<TraceError>() || error.is::<ScenarioErrors>() {
         return Some(Exit::Usage);
     }
     if let Some(RunError::Incapable(_)) = error.downcast_ref() {

@@ -68,6 +68,14 @@ pub enum ReplayError {
     /// A topic is named that the header does not list.
     #[error("topic {0} is not in the header")]
     Topic(String),
+    /// A poll of a consumer that the mode does not have.
+    #[error("poll {line} is of consumer {consumer}, which this mode does not have")]
+    Consumer {
+        /// The poll's number, `i`.
+        line: u64,
+        /// The consumer's, `c`.
+        consumer: u32,
+    },
     /// The model could not go on.
     #[error(transparent)]
     Model(#[from] BrokerError),
@@ -80,6 +88,9 @@ impl Replay {
     /// [`ReplayError`] if there is no model for what was recorded.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
         let set_up = world::SetUp::of(&trace.header)?;
+        if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
+            return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
+        }
         let attempt = Attempt { trace, world: World::new(&set_up.world), set_up };
         let mut script = choices::recorded(trace)?;
         // With one consumer a topic there is one partition an answer, or nothing to choose that shows in the polls compared.

@@ -19,10 +19,17 @@ pub(super) struct SetUp {
 
 impl SetUp {
     pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
-        let topics = &header.scenario.topics;
-        let micros = header.processing_us_per_record.as_u64();
-        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
         let (client, cap, fill) = client(header)?;
+        let topics = &header.scenario.topics;
+        check_backlog(topics)?;
+        let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);
+        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
+        if cap == 0 {
+            return Err(ReplayError::Header("max_poll_records"));
+        }
+        if header.poll_timeout_ms > MICROS_MAX {
+            return Err(ReplayError::Header("poll_timeout_ms"));
+        }
         let scheduler = match header.mode {
             Mode::Single => Name::Single,
             Mode::MultiGather => Name::MultiGather,
@@ -31,6 +38,9 @@ impl SetUp {
             Mode::Fair => Name::Fair,
             Mode::CompleteFirst => Name::CompleteFirst,
         };
+        if scheduler.takes() && header.client.name == "kafka-python" {
+            return Err(ReplayError::Client(format!("kafka-python {} under `{scheduler}`", header.client.version)));
+        }
         let start = match header.subscribe {
             Subscribe::Assign => sim::Start::Assign,
             Subscribe::Group => sim::Start::Group,
@@ -64,6 +74,28 @@ impl SetUp {
         };
         Ok(Self { world, scheduler, settings, commit })
     }
+}
+
+/// Beyond that, a time or a number of records in a header is a typing error, and would overflow.
+const MICROS_MAX: u64 = 1_000_000_000;
+const RECORDS_MAX: u64 = 1 << 40;
+
+/// Whether the layouts are ones that a log can have, and hold the records that the header says.
+fn check_backlog(topics: &[TopicBacklog]) -> Result<(), ReplayError> {
+    if topics.is_empty() {
+        return Err(ReplayError::Header("topics"));
+    }
+    for topic in topics {
+        let runs = || topic.batches.iter().flatten();
+        let sum =
+            runs().try_fold(0u64, |sum, run| run.0.checked_mul(u64::from(run.1)).and_then(|n| sum.checked_add(n)));
+        let partitions = topic.batches.len() == topic.partitions as usize && topic.partitions > 0;
+        let sound = runs().all(|run| run.1 > 0 && run.2 > 0);
+        if !partitions || !sound || sum != Some(topic.records) || topic.records > RECORDS_MAX {
+            return Err(ReplayError::Header("batches"));
+        }
+    }
+    Ok(())
 }
 
 fn topic_config(topic: &TopicBacklog, per_record: Duration) -> sim::TopicConfig {

@@ -116,7 +116,7 @@ fn check(scenario: &Scenario, run: &RunMetrics) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_run_ends_and_what_it_says_adds_up(text in scenario(), scheduler in 0..6_usize, client in 0..9_usize, seed: u64) {

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fairdrain_sim::client::java::{Protocol, Version};
+use fairdrain_sim::client::kafka_python;
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
@@ -53,6 +54,9 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
         Client::Java(Version::V3_0 | Version::V3_7, Protocol::Classic) => {
             scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero()
         }
+        // 2.0 shuffles every reply; the others the assignment of a group, once.
+        Client::KafkaPython(kafka_python::Version::V2_0) => true,
+        Client::KafkaPython(_) => scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero(),
         Client::Java(..) | Client::Ideal => !scenario.network.jitter.is_zero(),
     }
 }

@@ -9,8 +9,8 @@ use fairdrain::fidelity::{Replay, ReplayError};
 use fairdrain::trace::{Mode, Trace};
 
 /// Recorded runs with one consumer, and polls of all runs, in `tests/traces`.
-const SINGLE: usize = 380;
-const POLLS: usize = 12_530;
+const SINGLE: usize = 491;
+const POLLS: usize = 16_759;
 
 #[test]
 fn every_recorded_poll_comes_out_exactly() {

@@ -30,13 +30,19 @@ pub enum Point {
     JavaRace,
     /// Java async 4.2: whether a poll sleeps until its timeout with nothing in flight (KAFKA-20780).
     JavaStall,
+    /// kafka-python from 2.1: the one shuffle of a group's assignment (`subscription_state.py: _apply_assignment`).
+    KafkaPythonStartOrder,
+    /// kafka-python 2.0: the order of a request (`fetcher.py: _create_fetch_requests`, `random.shuffle`).
+    KafkaPythonRequestOrder,
+    /// kafka-python 2.0: the order in which a reply's partitions are queued (`fetcher.py: _handle_fetch_response`).
+    KafkaPythonReplyOrder,
     /// Latency added to one trip over the network, in nanoseconds.
     NetworkJitter,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::AiokafkaRequestOrder,
         Self::LibrdkafkaStartSegments,
         Self::LibrdkafkaReconnectJitter,
@@ -46,6 +52,9 @@ impl Point {
         Self::JavaSplit,
         Self::JavaRace,
         Self::JavaStall,
+        Self::KafkaPythonStartOrder,
+        Self::KafkaPythonRequestOrder,
+        Self::KafkaPythonReplyOrder,
         Self::NetworkJitter,
     ];
 
@@ -68,6 +77,9 @@ impl Point {
             Self::JavaSplit => "java.split",
             Self::JavaRace => "java.race",
             Self::JavaStall => "java.stall",
+            Self::KafkaPythonStartOrder => "kafka_python.start_order",
+            Self::KafkaPythonRequestOrder => "kafka_python.request_order",
+            Self::KafkaPythonReplyOrder => "kafka_python.reply_order",
             Self::NetworkJitter => "network.jitter",
         }
     }

@@ -132,7 +132,7 @@ impl World {
             self.core.committed[slot as usize] = Some(*offset);
             self.core.fingerprint.push(u64::from(slot) << 48 ^ *offset as u64);
         }
-        let cost = crate::client::COMMIT;
+        let cost = self.clients[consumer.index()].commit_begins(&mut self.core);
         self.core.schedule(self.core.now + cost, Event::Committed { consumer: consumer.0 });
     }
 
@@ -195,7 +195,10 @@ impl World {
                 }
             }
             Event::Append { topic } => self.append(topic),
-            Event::Returned { consumer } => core.returned(consumer),
+            Event::Returned { consumer } => {
+                core.returned(consumer);
+                self.clients[consumer as usize].returned(core);
+            }
             Event::JobDone { worker } if !core.plan.is_async || core.plan.config.application.blocking => {
                 core.job_done(worker);
             }

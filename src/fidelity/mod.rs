@@ -18,6 +18,7 @@ use crate::{Duration, Fill, Run, Time, TopicSet};
 
 mod choices;
 mod guide;
+mod kafka_python;
 mod world;
 
 /// A poll that takes as long has waited for something: a parked fetch, a back-off, its timeout.

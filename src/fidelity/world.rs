@@ -1,6 +1,6 @@
 //! From a trace's header to the world that it was recorded in.
 
-use fairdrain_sim::client::{self, aiokafka, java, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, java, kafka_python, librdkafka};
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{Batches, Log};
 use serde_json::{Map, Value};
@@ -117,6 +117,21 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
                 ..java::Settings::new(version, protocol)
             };
             Ok((client::Settings::Java(settings), effective("max.poll.records")?, Fill::First))
+        }
+        "kafka-python" => {
+            let version = kafka_python::Version::of_release(&header.client.version);
+            let unknown = || ReplayError::Client(format!("kafka-python {}", header.client.version));
+            let sessions = header.effective.get("enable_incremental_fetch_sessions").and_then(Value::as_bool);
+            let settings = kafka_python::Settings {
+                version: version.ok_or_else(unknown)?,
+                fetch_min_bytes: effective("fetch_min_bytes")?,
+                fetch_max_bytes: effective("fetch_max_bytes")?,
+                fetch_max_wait: millis("fetch_max_wait_ms")?,
+                max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
+                retry_backoff: millis("retry_backoff_ms")?,
+                enable_incremental_fetch_sessions: sessions.unwrap_or(true),
+            };
+            Ok((client::Settings::KafkaPython(settings), effective("max_poll_records")?, Fill::First))
         }
         other => Err(ReplayError::Client(format!("{other} {}", header.client.version))),
     }

@@ -46,7 +46,7 @@ pub fn fair_guarantee(scenario: &Scenario, cap: u32) -> Duration {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     });
     let long_poll = consumer.fetch_max_wait.unwrap_or_else(|| match consumer.client {
-        Client::Aiokafka => Duration::from_millis(500),
+        Client::Aiokafka | Client::KafkaPython(_) => Duration::from_millis(500),
         Client::Librdkafka | Client::Java(..) => SplitQueues::for_cap(cap).fetch_wait_max,
         Client::Ideal => Duration::ZERO,
     });

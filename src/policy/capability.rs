@@ -31,6 +31,9 @@ impl Name {
             Client::Librdkafka => ("librdkafka", Some("split partition queues")),
             Client::Java(_, java::Protocol::Classic) => ("java", Some(PAUSE)),
             Client::Java(_, java::Protocol::Consumer) => ("java-async", Some(PAUSE)),
+            // `poll` takes no topics. Pausing all others for each call would do from 3.0 on, which keeps what is paused, but costs a
+            // round of the gate for each topic; 2.x throws away what it has of a paused partition and fetches it again.
+            Client::KafkaPython(_) => ("kafka-python", None),
             Client::Ideal => ("ideal", Some("a queue per topic")),
         };
         match (self.takes(), takes_by) {
@@ -46,10 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_client_that_has_a_model_does_every_scheduler() {
+    fn every_client_but_kafka_python_does_every_scheduler() {
         for client in Client::all() {
             for name in Name::ALL {
-                assert!(name.means(client).is_ok(), "{client:?} {name}");
+                let can = !name.takes() || client.name() != "kafka-python";
+                assert_eq!(name.means(client).is_ok(), can, "{client:?} {name}");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use fairdrain_sim::client::java::{Protocol, Version};
+use fairdrain_sim::client::kafka_python;
 
 use super::Client;
 use super::names::did_you_mean;
@@ -29,6 +30,9 @@ pub(super) static MODELS: &[Model] = &[
     java("3.6", &["3.5", "3.4", "3.3", "3.2", "3.1", "3.0"], Version::V3_0, Protocol::Classic),
     java("4.3", &["4.2"], Version::V4_2, Protocol::Consumer),
     java("4.1", &["4.0"], Version::V4_0, Protocol::Consumer),
+    kafka_python("3.0", &["3.1"], kafka_python::Version::V3_0),
+    kafka_python("2.2", &["2.3", "2.1"], kafka_python::Version::V2_2),
+    kafka_python("2.0", &[], kafka_python::Version::V2_0),
     Model { client: Client::Ideal, name: "ideal", version: None, alike: &[] },
 ];
 
@@ -38,6 +42,10 @@ const fn java(newest: &'static str, alike: &'static [&'static str], version: Ver
         Protocol::Consumer => "java-async",
     };
     Model { client: Client::Java(version, protocol), name, version: Some(newest), alike }
+}
+
+const fn kafka_python(version: &'static str, alike: &'static [&'static str], rules: kafka_python::Version) -> Model {
+    Model { client: Client::KafkaPython(rules), name: "kafka-python", version: Some(version), alike }
 }
 
 /// Packages that hand out what librdkafka fetches.
@@ -156,6 +164,7 @@ mod tests {
         assert_eq!("java".parse(), Ok(Client::Java(Version::V4_2, Protocol::Classic)));
         assert_eq!("java@3.8.1".parse(), Ok(Client::Java(Version::V3_7, Protocol::Classic)));
         assert_eq!("java-async@4.0".parse(), Ok(Client::Java(Version::V4_0, Protocol::Consumer)));
+        assert_eq!("kafka-python@2.3.1".parse(), Ok(Client::KafkaPython(kafka_python::Version::V2_2)));
         assert!("java-async@3.9".parse::<Client>().is_err());
         assert!("ideal@1".parse::<Client>().is_err());
     }

@@ -6,7 +6,7 @@
 //! scenario, the warnings, and where each value comes from. The format is described once, in the private module `keys`, from which
 //! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
-use fairdrain_sim::client::java;
+use fairdrain_sim::client::{java, kafka_python};
 
 use crate::{Duration, Fill};
 
@@ -158,6 +158,8 @@ pub enum Client {
     Librdkafka,
     /// The Java client, by range of versions and `group.protocol`.
     Java(java::Version, java::Protocol),
+    /// kafka-python.
+    KafkaPython(kafka_python::Version),
     /// A client without a fetch machinery of its own: what the scheduler alone does.
     Ideal,
 }

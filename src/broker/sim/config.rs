@@ -1,6 +1,6 @@
 //! From a scenario to a world.
 
-use fairdrain_sim::client::{self, aiokafka, ideal, java, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, ideal, java, kafka_python, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::Log;
@@ -134,6 +134,16 @@ fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> c
                 fetch_max_wait: consumer.fetch_max_wait.unwrap_or(settings.fetch_max_wait),
                 max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
                 ..settings
+            })
+        }
+        Client::KafkaPython(version) => {
+            let default = kafka_python::Settings::of(version);
+            client::Settings::KafkaPython(kafka_python::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.unwrap_or(default.fetch_max_bytes),
+                fetch_max_wait: consumer.fetch_max_wait.unwrap_or(default.fetch_max_wait),
+                max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
+                ..default
             })
         }
         Client::Ideal => client::Settings::Ideal(ideal::Settings::default()),

@@ -272,7 +272,7 @@ impl Java {
                     self.land(core, core.conn_node(conn));
                 }
             }
-            Timer::Activate { .. } => unreachable!("a timer of librdkafka's"),
+            Timer::Activate { .. } | Timer::Step { .. } => unreachable!("another client's timer"),
         }
         self.update_causes(core);
     }

@@ -119,10 +119,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_run_ends_and_what_it_says_adds_up(text in scenario(), scheduler in 0..6_usize, client in 0..9_usize, seed: u64) {
+    fn a_run_ends_and_what_it_says_adds_up(text in scenario(), scheduler in 0..6_usize, client in 0..12_usize, seed: u64) {
         // Some combinations are refused (crashes that overlap, nothing to drain, no second broker): a fine answer too.
         let Ok(parsed) = Scenario::from_toml(&text, "any.toml") else { return Ok(()) };
-        let client = Client::all().nth(client).expect("nine clients");
+        let client = Client::all().nth(client).expect("twelve clients");
         let Ok(parsed) = parsed.with_client(client) else { return Ok(()) };
         let scenario = parsed.scenario;
         let cap = scenario.consumer.max_poll_records;

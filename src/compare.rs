@@ -6,10 +6,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fairdrain_sim::client::java::{Protocol, Version};
+use fairdrain_sim::client::kafka_python;
 use fairdrain_sim::seed::{Domain, Stream};
 use rayon::prelude::*;
 
-use crate::metrics::RunMetrics;
+use crate::metrics::{End, RunMetrics};
 use crate::policy::Name;
 use crate::report::{
     Compared, Ends, FirstPoll, Measures, NameSpread, Pick, Row, TopicLoad, Verification, WorstRun, digest,
@@ -47,12 +49,20 @@ pub fn is_random(client: Client, scenario: &Scenario) -> bool {
         Client::Aiokafka => true,
         // Its fetch order follows from the metadata, but in a group from which start offset arrived first; jitter moves both.
         Client::Librdkafka => scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero(),
-        Client::Ideal => !scenario.network.jitter.is_zero(),
+        // Two threads, and sets with a salted order; the classic one only where its heartbeat thread fires answers.
+        Client::Java(_, Protocol::Consumer) => true,
+        Client::Java(Version::V3_0 | Version::V3_7, Protocol::Classic) => {
+            scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero()
+        }
+        // 2.0 shuffles every reply; the others the assignment of a group, once.
+        Client::KafkaPython(kafka_python::Version::V2_0) => true,
+        Client::KafkaPython(_) => scenario.consumer.start == Start::Group || !scenario.network.jitter.is_zero(),
+        Client::Java(..) | Client::Ideal => !scenario.network.jitter.is_zero(),
     }
 }
 
 /// Runs a plan on one scenario, given once for each client to compare (what a file means may depend on the client: defaults, and what
-/// is legal). When `stop` becomes true, runs that have not begun are left out; the second value says whether all were done.
+/// is legal). When `stop` becomes true, runs that have not ended are left out; the second value says whether all were done.
 ///
 /// # Errors
 /// The first [`RunError`] in the order of the plan.
@@ -204,7 +214,11 @@ fn run_all(
         .collect();
     let run = |(row, spec): &(usize, RunSpec)| {
         let scenario = &clients[rows[*row].place];
-        if stop.load(Ordering::Relaxed) { Ok(None) } else { runner(scenario, spec).map(Some) }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // How far a run that was cut short has come depends on when that was: nothing to compare with.
+        runner(scenario, spec).map(|metrics| Some(metrics).filter(|m| !matches!(m.end, End::Interrupted { .. })))
     };
     // Results first, errors later: collecting into a `Result` in parallel would report whichever error came first in time.
     let results: Vec<Result<Option<RunMetrics>, RunError>> = jobs.par_iter().map(run).collect();

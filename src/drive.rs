@@ -21,6 +21,12 @@ pub trait Observer {
 
     /// Whether the run should stop now. Asked after every input.
     fn is_done(&self, now: Time) -> bool;
+
+    /// Whether a run that should stop is to be left as it stands, instead of ending what is in hand: in a simulation there is
+    /// nothing to lose, and what is in hand may be hours of work.
+    fn cuts_short(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody looks on.
@@ -64,6 +70,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn is_done(&self, now: Time) -> bool {
         self.0.is_done(now) || self.1.is_done(now)
     }
+
+    fn cuts_short(&self) -> bool {
+        self.0.cuts_short() || self.1.cuts_short()
+    }
 }
 
 /// Why [`drive`] came back.
@@ -73,9 +83,11 @@ pub enum Driven {
     Closed(Time),
     /// The process died; a new session may go on with the same broker.
     Crashed(Time),
+    /// The observer has cut the run short; the session has not closed anything.
+    CutShort(Time),
 }
 
-/// Runs a session to its end: until the observer says that it is done, and then through stop and close.
+/// Runs a session to its end: until the observer says that it is done, and then through stop and close (unless it is cut short).
 ///
 /// # Errors
 /// [`BrokerError`] if the backend is gone.
@@ -107,6 +119,9 @@ pub fn drive<P: Policy, B: Broker, O: Observer>(
                 session.handle(now, Input::Demand(demand));
             }
             if !stopping && observer.is_done(now) {
+                if observer.cuts_short() {
+                    return Ok(Driven::CutShort(now));
+                }
                 stopping = true;
                 session.handle(now, Input::Stop);
             }

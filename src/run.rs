@@ -1,15 +1,17 @@
 //! Simulated runs, from scenario to metrics.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fairdrain_sim::World;
 
-use crate::Time;
-use crate::broker::BrokerError;
 use crate::broker::sim::{SimBroker, world_config};
+use crate::broker::{Action, BrokerError, Input, Signal};
 use crate::drive::{Driven, Observer, drive};
 use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
 use crate::scenario::{Client, Scenario};
 use crate::session::{Config, Session};
+use crate::{Time, TopicSet};
 
 /// Which run of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,37 @@ pub enum RunError {
 /// [`RunError::Incapable`] if the client can't do the scheduler.
 pub fn simulate(scenario: &Scenario, spec: &RunSpec) -> Result<RunMetrics, RunError> {
     Ok(Simulation::new(scenario, spec)?.run(spec.seed))
+}
+
+/// The same, cut short ([`End::Interrupted`]) once `stop` is true: one run may be 10^8 polls.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_until(scenario: &Scenario, spec: &RunSpec, stop: &AtomicBool) -> Result<RunMetrics, RunError> {
+    Ok(Simulation::new(scenario, spec)?.run_observed(spec.seed, Until(stop)).0)
+}
+
+/// Ends a run when the flag is true.
+struct Until<'a>(&'a AtomicBool);
+
+impl Observer for Until<'_> {
+    fn on_action(&mut self, _: Time, _: &Action) {}
+
+    fn on_signal(&mut self, _: &Signal) {}
+
+    fn on_input(&mut self, _: Time, _: &Input) {}
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        None
+    }
+
+    fn is_done(&self, _: Time) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn cuts_short(&self) -> bool {
+        self.is_done(Time::ZERO)
+    }
 }
 
 /// A scenario made ready to be run under one client, scheduler and cap with many seeds: the world is built once and copied.
@@ -90,7 +123,7 @@ impl Simulation {
             match drive(&mut session, &mut broker, &mut observers) {
                 // A new process: what the session knew is gone with the old one.
                 Ok(Driven::Crashed(now)) => session = self.session(now),
-                Ok(Driven::Closed(_)) => break None,
+                Ok(Driven::Closed(_) | Driven::CutShort(_)) => break None,
                 Err(error) => break Some(error),
             }
         };

@@ -31,16 +31,56 @@ fn failure(args: &[&str]) -> (i32, String) {
 fn the_demo_shows_both_clients_and_what_to_do_next() {
     let text = stdout(&["demo"]);
     for part in [
-        "the document says",
+        "documented claim",
         "aiokafka 0.14: median / worst of 25 seeds",
         "librdkafka 2.12",
         "TTCI p95",
         "fingerprint",
         "again: fairdrain demo --seed",
-        "next: ",
+        "next:\n",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }
+}
+
+#[test]
+fn a_wrong_property_is_refused_without_repeating_what_may_be_a_secret() {
+    for wrong in ["=hunter2", "sasl.password:hunter2", "hunter2"] {
+        let (code, said) =
+            failure(&["run", "documented-backlog", "-c", "librdkafka", "--backend", "mock", "-X", wrong]);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains("KEY=VALUE") && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn names_of_files_are_text_to_a_terminal() {
+    let (code, said) = failure(&["compare", "a\u{1b}[31m\u{9b}2J.toml"]);
+    assert_eq!(code, 2);
+    assert!(said.contains("a\u{fffd}[31m") && !said.contains(['\u{1b}', '\u{9b}']), "{said}");
+}
+
+/// 10^13 records: days of work.
+const ENDLESS: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10_000_000_000_000\nvalue_bytes = 0\nkey_bytes = 0\nbatch_records = 1\n[limits]\npolls = 1_000_000_000_000\n";
+
+#[cfg(unix)]
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the signal has to come in the middle of the run")]
+fn a_signal_ends_a_run_in_the_middle_with_what_was_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, report) = (folder.path().join("endless.toml"), folder.path().join("report.json"));
+    fs::write(&scenario, ENDLESS).unwrap();
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("fairdrain"))
+        .args(["compare", "-c", "ideal", "-s", "single,fair", "-o"])
+        .args([&report, &scenario])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+    assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(fs::read_to_string(report).unwrap().contains("\"complete\": false"));
 }
 
 #[test]

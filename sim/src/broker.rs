@@ -75,6 +75,14 @@ struct Cached {
     high_watermark: i64,
 }
 
+impl FetchSession {
+    /// Whether it has no partitions: none yet, all forgotten, or the session is gone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+}
+
 /// What a broker needs to know of the partitions it reads.
 pub trait Partitions {
     /// The log of a partition.
@@ -85,6 +93,9 @@ pub trait Partitions {
 
 /// Brings a session up to date with a request (`FetchSession.update`): known partitions in place, new ones at the tail.
 pub fn update_session(session: &mut FetchSession, request: &Request) {
+    if request.session == SessionUse::None {
+        return;
+    }
     if request.session == SessionUse::Full {
         session.partitions.clear();
     }
@@ -95,6 +106,15 @@ pub fn update_session(session: &mut FetchSession, request: &Request) {
         }
     }
     session.partitions.retain(|c| !request.forget.contains(&c.ask.slot));
+}
+
+/// Whether a request, with the session it belongs to, reads a partition.
+#[must_use]
+pub fn concerns(request: &Request, session: &FetchSession, slot: u32) -> bool {
+    match request.session {
+        SessionUse::None => request.asks.iter().any(|ask| ask.slot == slot),
+        SessionUse::Full | SessionUse::Incremental => session.partitions.iter().any(|c| c.ask.slot == slot),
+    }
 }
 
 /// Reads for a request into `answers`, in session order (without a session: request order). Returns whether the answer may go out
@@ -153,9 +173,15 @@ fn respond(kind: SessionUse, session: &mut FetchSession, partitions: &impl Parti
         }
     }
     if kind == SessionUse::Incremental {
-        let got = |slot| answers.iter().any(|a| a.slot == slot && a.slice.wire_bytes > 0);
-        let (served, kept): (Vec<Cached>, Vec<Cached>) = session.partitions.iter().partition(|c| got(c.ask.slot));
-        session.partitions = kept;
+        let mut served = Vec::new();
+        let mut got = answers.iter().map(|a| a.slice.wire_bytes > 0);
+        session.partitions.retain(|cached| {
+            let served_now = got.next().unwrap_or_default();
+            if served_now {
+                served.push(*cached);
+            }
+            !served_now
+        });
         session.partitions.extend(served);
     }
     *answers = listed;

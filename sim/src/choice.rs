@@ -17,18 +17,52 @@ pub enum Point {
     /// librdkafka: reconnect back-off in thousandths of its nominal value (`rdkafka_broker.c: rd_kafka_broker_update_reconnect_backoff`,
     /// -25 % to +50 %).
     LibrdkafkaReconnectJitter,
+    /// Java: 0, or one more than the number of empty polls before the first records.
+    JavaLeadingEmpty,
+    /// Java up to 3.9 in a group: whether an answer that arrived between two polls has been fired by the heartbeat thread
+    /// (`AbstractCoordinator.HeartbeatThread.run`).
+    JavaFired,
+    /// Java async under `assign`: which of the iteration orders of `Set.copyOf` (`AssignmentChangeEvent`; a salt drawn at JVM start).
+    JavaAssignOrder,
+    /// Java async 4.2: how many entries of an answer the waiting poll sees; 0: all.
+    JavaSplit,
+    /// Java async 4.2: 0, or one more than the number of entries that join the poll in whose drain a stale request was made.
+    JavaRace,
+    /// Java async 4.2: whether a poll sleeps until its timeout with nothing in flight (KAFKA-20780).
+    JavaStall,
+    /// kafka-python from 2.1: the one shuffle of a group's assignment (`subscription_state.py: _apply_assignment`).
+    KafkaPythonStartOrder,
+    /// kafka-python 2.0: the order of a request (`fetcher.py: _create_fetch_requests`, `random.shuffle`).
+    KafkaPythonRequestOrder,
+    /// kafka-python 2.0: the order in which a reply's partitions are queued (`fetcher.py: _handle_fetch_response`).
+    KafkaPythonReplyOrder,
     /// Latency added to one trip over the network, in nanoseconds.
     NetworkJitter,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 13] = [
         Self::AiokafkaRequestOrder,
         Self::LibrdkafkaStartSegments,
         Self::LibrdkafkaReconnectJitter,
+        Self::JavaLeadingEmpty,
+        Self::JavaFired,
+        Self::JavaAssignOrder,
+        Self::JavaSplit,
+        Self::JavaRace,
+        Self::JavaStall,
+        Self::KafkaPythonStartOrder,
+        Self::KafkaPythonRequestOrder,
+        Self::KafkaPythonReplyOrder,
         Self::NetworkJitter,
     ];
+
+    /// Whether this is a matter of timing in the Java client, with 0 for what happens ordinarily.
+    #[must_use]
+    pub const fn is_timing_of_java(self) -> bool {
+        matches!(self, Self::JavaFired | Self::JavaSplit | Self::JavaRace | Self::JavaStall)
+    }
 
     /// Its name in files and messages.
     #[must_use]
@@ -37,6 +71,15 @@ impl Point {
             Self::AiokafkaRequestOrder => "aiokafka.request_order",
             Self::LibrdkafkaStartSegments => "librdkafka.start_segments",
             Self::LibrdkafkaReconnectJitter => "librdkafka.reconnect_jitter",
+            Self::JavaLeadingEmpty => "java.leading_empty",
+            Self::JavaFired => "java.fired",
+            Self::JavaAssignOrder => "java.assign_order",
+            Self::JavaSplit => "java.split",
+            Self::JavaRace => "java.race",
+            Self::JavaStall => "java.stall",
+            Self::KafkaPythonStartOrder => "kafka_python.start_order",
+            Self::KafkaPythonRequestOrder => "kafka_python.request_order",
+            Self::KafkaPythonReplyOrder => "kafka_python.reply_order",
             Self::NetworkJitter => "network.jitter",
         }
     }
@@ -67,19 +110,26 @@ pub struct Choices {
     script: VecDeque<Choice>,
     record: Option<Vec<Choice>>,
     refused: Option<Choice>,
+    calm: bool,
 }
 
 impl Choices {
     /// Decisions drawn from a seed.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self { seed, streams: Vec::new(), script: VecDeque::new(), record: None, refused: None }
+        Self { seed, streams: Vec::new(), script: VecDeque::new(), record: None, refused: None, calm: false }
     }
 
     /// Plays these decisions back first. Decisions of the same point and entity are used in the order given; a point and entity
     /// that the script does not (or no longer) mention draws from the seed.
     pub fn play(&mut self, script: impl IntoIterator<Item = Choice>) {
         self.script = script.into_iter().collect();
+    }
+
+    /// From now on a number that the script does not mention is 0, which is the ordinary case of those that have one, instead of
+    /// drawn.
+    pub fn calm(&mut self) {
+        self.calm = true;
     }
 
     /// Keeps every decision from now on.
@@ -122,6 +172,10 @@ impl Choices {
     /// A number below `n`, drawn by `draw` from the entity's stream.
     pub fn number(&mut self, point: Point, entity: u32, n: u64, draw: impl FnOnce(&mut Stream) -> u64) -> u64 {
         let valid = |values: &[u64]| matches!(values, [value] if *value < n);
+        if self.calm && !self.mentions(point, entity) {
+            self.keep(point, entity, || vec![0]);
+            return 0;
+        }
         self.values(point, entity, valid, |stream| vec![draw(stream)])[0]
     }
 
@@ -143,6 +197,11 @@ impl Choices {
         };
         self.keep(point, entity, || values.clone());
         values
+    }
+
+    /// Whether the script has something to say about a point and an entity.
+    pub(crate) fn mentions(&self, point: Point, entity: u32) -> bool {
+        self.script.iter().any(|c| c.point == point && c.entity == entity)
     }
 
     fn scripted(&mut self, point: Point, entity: u32) -> Option<Choice> {

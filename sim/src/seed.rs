@@ -1,4 +1,5 @@
-//! Randomness: one stream per entity, so that taking a topic or a fault out of a scenario moves no other draw.
+//! Randomness: one stream per entity (a consumer, a connection, a topic by its place in the list), so that taking a fault out of a
+//! scenario, or its last topic, moves no other draw.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -13,7 +14,7 @@ pub enum Domain {
     Network = 2,
     /// Order of simultaneous events.
     Ties = 3,
-    /// Derived seeds of repeated runs.
+    /// Permutations of the topics' names.
     Repeat = 4,
 }
 

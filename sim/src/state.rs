@@ -75,6 +75,8 @@ pub(crate) enum Timer {
     Started,
     /// librdkafka: the next segment of a group start becomes active.
     Activate { segment: u32 },
+    /// kafka-python: poll call number `call` gets to its next step.
+    Step { call: u32 },
     /// Something about this node may have to be decided anew.
     Node { node: u32 },
     /// The answer on this connection has been read and decoded up to its partition number `part`.

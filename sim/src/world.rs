@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::broker;
 use crate::choice::Choices;
 use crate::client::Client;
 use crate::config::{FaultKind, WorldConfig};
@@ -131,7 +132,7 @@ impl World {
             self.core.committed[slot as usize] = Some(*offset);
             self.core.fingerprint.push(u64::from(slot) << 48 ^ *offset as u64);
         }
-        let cost = crate::client::COMMIT;
+        let cost = self.clients[consumer.index()].commit_begins(&mut self.core);
         self.core.schedule(self.core.now + cost, Event::Committed { consumer: consumer.0 });
     }
 
@@ -194,7 +195,10 @@ impl World {
                 }
             }
             Event::Append { topic } => self.append(topic),
-            Event::Returned { consumer } => core.returned(consumer),
+            Event::Returned { consumer } => {
+                core.returned(consumer);
+                self.clients[consumer as usize].returned(core);
+            }
             Event::JobDone { worker } if !core.plan.is_async || core.plan.config.application.blocking => {
                 core.job_done(worker);
             }
@@ -256,7 +260,8 @@ impl World {
                 self.clients[consumer as usize].appended(core, slot);
             }
             Work::Event(Event::Committed { consumer }) => {
-                core.outputs.push_back(Output::Committed(ConsumerId(consumer)))
+                self.clients[consumer as usize].committed(core);
+                core.outputs.push_back(Output::Committed(ConsumerId(consumer)));
             }
             Work::Event(event) => unreachable!("{event:?} needs no event loop"),
             Work::Poll { consumer, cap, wait, fill } => self.clients[consumer as usize].poll(core, cap, wait, fill),
@@ -281,7 +286,7 @@ impl World {
         let (node, consumer) = (core.plan.slots[slot as usize].node, core.plan.topics[topic as usize].consumer);
         let conn = core.conn(consumer, node);
         let parked = &core.conns[conn as usize];
-        if parked.state == ConnState::Parked && parked.request.asks.iter().any(|a| a.slot == slot) {
+        if parked.state == ConnState::Parked && broker::concerns(&parked.request, &parked.session, slot) {
             core.try_answer(conn, false);
         }
         let at = core.now + core.plan.config.network.latency;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fairdrain::report::{Environment, redact};
+use fairdrain::report::Environment;
 
 use super::exit::usage;
 
@@ -20,8 +20,9 @@ pub(crate) struct Args {
     bootstrap_server: Option<String>,
 
     /// A property of librdkafka, for the backends mock and kafka (may be repeated)
-    #[arg(short = 'X', value_name = "KEY=VALUE", value_parser = property)]
-    properties: Vec<(String, String)>,
+    // Not parsed by clap: its errors repeat the value, which may be a password.
+    #[arg(short = 'X', value_name = "KEY=VALUE")]
+    properties: Vec<String>,
 
     /// A file of such properties, one KEY=VALUE a line: the place for passwords
     #[arg(long, value_name = "FILE")]
@@ -74,6 +75,7 @@ impl Args {
     /// Where to run. Refuses flags that the backend has no use for.
     pub(crate) fn place(&self) -> anyhow::Result<Place> {
         let Self { backend, bootstrap_server, properties, command_config, keep } = self;
+        let all = self.properties()?;
         match (backend, bootstrap_server) {
             (Backend::Sim, _) => {
                 let useless = [
@@ -96,7 +98,7 @@ impl Args {
             (Backend::Mock, Some(_)) => {
                 usage!("--backend mock brings its own cluster: leave --bootstrap-server out, or use --backend kafka")
             }
-            (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: self.properties()?, keep: *keep }),
+            (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: all, keep: *keep }),
         }
     }
 
@@ -114,13 +116,20 @@ impl Args {
                     continue;
                 }
                 match property(line) {
-                    Ok(pair) => all.push(pair),
+                    Some(pair) => all.push(pair),
                     // Not the line itself: it may be half of a password.
-                    Err(_) => usage!("{}:{}: not of the form key=value", path.display(), i + 1),
+                    None => usage!("{}:{}: not of the form key=value", path.display(), i + 1),
                 }
             }
         }
-        all.extend(self.properties.iter().cloned());
+        for (i, text) in self.properties.iter().enumerate() {
+            match property(text) {
+                Some(pair) => all.push(pair),
+                None => {
+                    usage!("-X number {} is not of the form KEY=VALUE (not repeated here: it may be a secret)", i + 1)
+                }
+            }
+        }
         Ok(all)
     }
 
@@ -146,9 +155,7 @@ pub(crate) fn simulated() -> Environment {
     }
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err(format!("`{}` is not of the form KEY=VALUE", redact::assignment(text))),
-    }
+fn property(text: &str) -> Option<(String, String)> {
+    let (key, value) = text.split_once('=')?;
+    (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
 }

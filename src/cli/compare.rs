@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicBool;
 
 use fairdrain::compare::compare;
 use fairdrain::report::{Compared, Report, Results, SCHEMA_VERSION};
+use fairdrain::run::{RunSpec, simulate_until};
+use fairdrain::scenario::Scenario;
 
 use super::backend::Place;
 use super::exit::{Exit, usage};
@@ -127,7 +129,7 @@ pub(crate) enum Runs {
 }
 
 fn simulate(selected: &[Selected], stop: &AtomicBool, twice: bool) -> anyhow::Result<Runs> {
-    let runner = &fairdrain::run::simulate;
+    let runner = &|scenario: &Scenario, spec: &RunSpec| simulate_until(scenario, spec, stop);
     let mut scenarios = Vec::new();
     let mut complete = true;
     for one in selected {

@@ -15,7 +15,7 @@ use super::{backend, select};
 const SCENARIO: &str = "documented-backlog";
 /// Its caps are 3000 for `single` and 500 for the others.
 const SCHEDULERS: [Name; 5] = [Name::Single, Name::MultiGather, Name::Multi, Name::Fair, Name::CompleteFirst];
-/// The document's client, and the one that most other languages have.
+/// The client that the documentation is about, and the one that most other languages have.
 const CLIENTS: [Client; 2] = [Client::Aiokafka, Client::Librdkafka];
 
 /// Arguments of `demo`.
@@ -44,11 +44,13 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
         Measured::Done(report) => report,
         Measured::Differs(what) => return Ok(differs(&what)),
     };
+    // To a shell, what is behind # is a comment: a whole line can be pasted.
     let next = [
-        "fairdrain run documented-backlog --client librdkafka --scheduler single    (what each topic waits for)",
-        "fairdrain compare documented-backlog --client librdkafka --permute-names 20    (the luck of a name)",
-        "fairdrain compare documented-idle    (the barrier, once topics are idle)",
-        "fairdrain scenario init my.toml    (your own topics)",
+        "fairdrain scenario init my.toml                                              # your own topics",
+        "fairdrain run documented-backlog --client librdkafka --scheduler single      # what each topic waits for",
+        "fairdrain compare documented-backlog --scheduler single,fair --cap 500,3000  # what the cap changes",
+        "fairdrain compare documented-backlog --client librdkafka --permute-names 20  # the luck of the topics' names",
+        "fairdrain compare documented-idle                                            # the barrier, when topics are idle",
     ];
     args.output.emit(&report, next.map(str::to_owned).to_vec(), shown)
 }

@@ -10,6 +10,7 @@ use fairdrain::report::file::FileError;
 use fairdrain::report::{Ends, Report};
 use fairdrain::run::RunError;
 use fairdrain::scenario::{LoadError, ScenarioErrors};
+use fairdrain::trace::TraceError;
 
 use super::output;
 
@@ -66,9 +67,14 @@ pub(crate) use usage;
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let exit = code_of(error);
     if exit != Exit::Fine {
-        output::note(&format!("error: {}", fairdrain_message(error)));
+        output::note(&labelled(&fairdrain_message(error)));
     }
     exit.into()
+}
+
+/// A message as it is printed. Those about scenario files bring their label along.
+pub(super) fn labelled(message: &str) -> String {
+    if message.starts_with("error: ") { message.to_owned() } else { format!("error: {message}") }
 }
 
 /// The error and its causes, leaving out a cause that the message already repeats.
@@ -88,7 +94,7 @@ fn code_of(error: &anyhow::Error) -> Exit {
 }
 
 fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if error.is::<Usage>() || error.is::<LoadError>() || error.is::<ScenarioErrors>() {
+    if error.is::<Usage>() || error.is::<LoadError>() || error.is::<TraceError>() || error.is::<ScenarioErrors>() {
         return Some(Exit::Usage);
     }
     if let Some(RunError::Incapable(_)) = error.downcast_ref() {

@@ -8,10 +8,11 @@ use fairdrain::compare::{RowRuns, summarize};
 use fairdrain::metrics::{End, Fold};
 use fairdrain::report::{Environment, Verification};
 use fairdrain::run::{RunSpec, layout};
-use fairdrain::scenario::Scenario;
+use fairdrain::scenario::{Client, Scenario};
 use fairdrain::session::Config;
 
 use super::compare::Runs;
+use super::exit::usage;
 use super::output::note;
 use super::select::Selected;
 
@@ -25,6 +26,15 @@ pub(crate) fn drain(
     stop: &Arc<AtomicBool>,
     environment: &mut Environment,
 ) -> anyhow::Result<Runs> {
+    for one in selected {
+        if let Some(other) = one.clients.iter().find(|s| s.consumer.client != Client::Librdkafka) {
+            usage!(
+                "scenario `{}` is about {}, and this backend is the real librdkafka: add --client librdkafka, or leave --backend out",
+                other.name,
+                other.consumer.client,
+            );
+        }
+    }
     let target = servers.map_or(Target::Mock, |servers| Target::Cluster(servers.to_owned()));
     let options = Options { properties: properties.to_vec(), keep, interrupt: Arc::clone(stop), ..Options::default() };
     let mut scenarios = Vec::new();

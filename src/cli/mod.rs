@@ -11,6 +11,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod exit;
+mod fidelity;
 mod interrupt;
 #[cfg(feature = "kafka")]
 mod kafka;
@@ -37,7 +38,7 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  fairdrain demo                                the documented backlog, two clients, five schedulers
+  fairdrain demo                                an example: five topics, two clients, five schedulers
   fairdrain compare documented-500 --client aiokafka --scheduler single,fair --cap 500,3000
   fairdrain run my.toml --scheduler fair        one client, one scheduler, in detail
   fairdrain scenario init my.toml               begin a scenario of your own
@@ -49,7 +50,7 @@ Exit status:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the documented backlog under every scheduler: the place to begin
+    /// Show an example backlog of five topics under every scheduler: the place to begin
     Demo(demo::Args),
     /// Run one scenario with one client and one scheduler, in detail
     Run(run::Args),
@@ -57,6 +58,8 @@ enum Command {
     Compare(compare::Args),
     /// Write, or check, the results of every bundled scenario as files
     Report(report::Args),
+    /// Replay recordings of real clients and count the polls that the models get right
+    Fidelity(fidelity::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),
     /// Say what this program was built with, and whether it works here
@@ -75,6 +78,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(&args, shown),
         Command::Compare(args) => compare::run(&args, shown),
         Command::Report(args) => report::run(&args, shown),
+        Command::Fidelity(args) => fidelity::run(&args, shown),
         Command::Scenario(args) => scenario::run(&args, shown),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -94,7 +94,9 @@ pub(crate) fn print(data: &[u8]) -> anyhow::Result<()> {
     out.write_all(data).and_then(|()| out.flush()).context("can't write to standard output")
 }
 
-/// Says something on standard error. If even that is closed there is nobody to tell.
+/// Says something on standard error. If even that is closed there is nobody to tell. Names of files and reasons of brokers are not
+/// ours: what they may say to a terminal is text.
 pub(crate) fn note(text: &str) {
+    let text = text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "\u{fffd}");
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

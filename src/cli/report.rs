@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use fairdrain::compare::{Plan, compare};
 use fairdrain::report::{Format, Layout, Report, Results, SCHEMA_VERSION, file, render};
+use fairdrain::run::{RunSpec, simulate_until};
 use fairdrain::scenario::{Client, Scenario, bundled};
 
 use super::backend;
@@ -47,7 +48,12 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
             clients.push(parsed.with_client(client)?.scenario);
         }
         let plan = Plan { schedulers: vec![], caps: vec![], seed: clients[0].seed, seeds: None, permute_names: 0 };
-        let (compared, complete) = compare(&clients, &plan, &fairdrain::run::simulate, &stop)?;
+        let (compared, complete) = compare(
+            &clients,
+            &plan,
+            &|scenario: &Scenario, spec: &RunSpec| simulate_until(scenario, spec, &stop),
+            &stop,
+        )?;
         if !complete {
             return Ok(Exit::Interrupted);
         }

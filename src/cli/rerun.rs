@@ -12,7 +12,7 @@ pub(crate) fn command(seed: Option<u64>) -> String {
 
 fn from(args: impl Iterator<Item = OsString>, seed: Option<u64>) -> String {
     let mut words: Vec<String> =
-        std::iter::once("fairdrain".to_owned()).chain(args.map(|a| redact::assignment(&a.to_string_lossy()))).collect();
+        std::iter::once("fairdrain".to_owned()).chain(args.map(|a| without_secrets(&a.to_string_lossy()))).collect();
     let given = words.iter().any(|w| w == "--seed" || w.starts_with("--seed="));
     if let Some(seed) = seed
         && !given
@@ -20,6 +20,16 @@ fn from(args: impl Iterator<Item = OsString>, seed: Option<u64>) -> String {
         words.extend(["--seed".to_owned(), seed.to_string()]);
     }
     words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of the command line, a secret in it redacted: `KEY=VALUE`, or with the flag before it as in `-XKEY=VALUE`, `-X=KEY=VALUE`.
+fn without_secrets(word: &str) -> String {
+    let flag = match word.strip_prefix('-') {
+        Some(flags) if !flags.starts_with('-') => flags.find('X').map_or(0, |at| at + 2),
+        _ => 0,
+    };
+    let flag = flag + usize::from(flag > 0 && word[flag..].starts_with('='));
+    format!("{}{}", &word[..flag], redact::assignment(&word[flag..]))
 }
 
 fn quoted(word: &str) -> String {
@@ -41,6 +51,17 @@ mod tests {
         assert_eq!(rerun(&["demo", "--seed", "8"], Some(8)), "fairdrain demo --seed 8");
         assert_eq!(rerun(&["demo", "--seed=8"], Some(8)), "fairdrain demo '--seed=8'");
         assert_eq!(rerun(&["compare", "a.toml", "b.toml"], None), "fairdrain compare a.toml b.toml");
+    }
+
+    #[test]
+    fn secrets_are_not_repeated_however_the_flag_is_written() {
+        for secret in ["ssl.key.pem=x", "sasl.password=x", "sasl.jaas.config=a=x", " sasl.password =x"] {
+            for flag in ["", "-X", "-X=", "-qX", "-qX="] {
+                let line = rerun(&["run", &format!("{flag}{secret}")], Some(1));
+                assert!(line.contains("[redacted]") && !line.contains("=x"), "{line}");
+            }
+        }
+        assert_eq!(rerun(&["run", "-X=group.id=a", "-o", "-"], None), "fairdrain run '-X=group.id=a' -o -");
     }
 
     #[test]

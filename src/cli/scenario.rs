@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use fairdrain::scenario::{self, Scenario, bundled};
 
-use super::exit::{Exit, usage};
+use super::exit::{Exit, labelled, usage};
 use super::output::{Shown, note, print};
 
 /// Arguments of `scenario`.
@@ -117,7 +117,7 @@ fn validate(files: &[PathBuf], shown: Shown) -> anyhow::Result<Exit> {
                 print(format!("{}: fine, {} topics\n", file.display(), parsed.scenario.topics.len()).as_bytes())?;
             }
             Err(error) => {
-                note(&format!("error: {error}"));
+                note(&labelled(&error.to_string()));
                 exit = Exit::Usage;
             }
         }

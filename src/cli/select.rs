@@ -22,12 +22,12 @@ pub(crate) struct Args {
     #[arg(short, long = "scheduler", value_name = "NAME", value_delimiter = ',')]
     schedulers: Vec<Name>,
 
-    /// Client models, separated by commas: aiokafka, librdkafka, ideal [default: the scenario's]
+    /// Client models, separated by commas: aiokafka, librdkafka, java, java-async, ideal [default: the scenario's]
     #[arg(short, long = "client", value_name = "NAME", value_delimiter = ',')]
     clients: Vec<Client>,
 
-    /// Most records of one poll, separated by commas [default: the scenario's, per scheduler]
-    #[arg(long = "cap", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
+    /// Most records of one poll (max.poll.records), separated by commas [default: the scenario's, per scheduler]
+    #[arg(long = "cap", alias = "max-poll-records", value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=i64::from(i32::MAX)))]
     caps: Vec<u32>,
 
     /// Seed of everything drawn at random: the data, and what clients and network draw in the first run [default: the scenario's]

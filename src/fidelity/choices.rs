@@ -2,8 +2,8 @@
 
 use fairdrain_sim::choice::{Choice, Point};
 
-use super::ReplayError;
-use crate::trace::{Header, Subscribe, Trace};
+use super::{ReplayError, kafka_python};
+use crate::trace::{Header, Mode, Subscribe, Trace};
 
 /// The decisions that a trace shows, in the order in which they were taken.
 pub(super) fn recorded(trace: &Trace) -> Result<Vec<Choice>, ReplayError> {
@@ -18,6 +18,13 @@ pub(super) fn recorded(trace: &Trace) -> Result<Vec<Choice>, ReplayError> {
     if trace.header.client.name == "librdkafka" && trace.header.subscribe == Subscribe::Group {
         let value = segments(trace)?;
         return Ok(vec![Choice { point: Point::LibrdkafkaStartSegments, entity: 0, value }]);
+    }
+    if trace.header.client.name == "java" && trace.header.mode == Mode::Single {
+        let empty = trace.polls.iter().take_while(|poll| poll.r.is_empty()).count() as u64;
+        return Ok(vec![Choice { point: Point::JavaLeadingEmpty, entity: 0, value: vec![empty + 1] }]);
+    }
+    if trace.header.client.name == "kafka-python" {
+        return kafka_python::recorded(trace);
     }
     Ok(Vec::new())
 }
@@ -46,7 +53,7 @@ fn segments(trace: &Trace) -> Result<Vec<u64>, ReplayError> {
 }
 
 /// A partition's number in the world, counted through all topics.
-fn slot(header: &Header, topic: &str, partition: u32) -> Result<u64, ReplayError> {
+pub(super) fn slot(header: &Header, topic: &str, partition: u32) -> Result<u64, ReplayError> {
     let topics = &header.scenario.topics;
     let place = topics.iter().position(|t| t.name == topic).ok_or_else(|| ReplayError::Topic(topic.to_owned()))?;
     Ok(topics[..place].iter().map(|t| u64::from(t.partitions)).sum::<u64>() + u64::from(partition))

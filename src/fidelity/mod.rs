@@ -17,7 +17,12 @@ use crate::trace::{self, Handed, Mode, Trace};
 use crate::{Duration, Fill, Run, Time, TopicSet};
 
 mod choices;
+mod guide;
+mod kafka_python;
 mod world;
+
+/// A poll that takes as long has waited for something: a parked fetch, a back-off, its timeout.
+pub const LONG: Duration = Duration::from_millis(250);
 
 /// A recorded run and the model's, side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +34,11 @@ pub struct Replay {
     pub polls_exact: usize,
     /// The first that differs.
     pub first_difference: Option<Difference>,
+    /// How many matters of timing, found by trying, had another than their ordinary outcome (Java; empty polls at the start not counted).
+    pub extraordinary: usize,
+    /// Polls after the first, in `single` mode, that took [`LONG`] or more in the recording or in the model, and how many of them did
+    /// in both.
+    pub waits: (usize, usize),
     /// A recorded choice that was impossible in the model where it was due.
     pub refused: Option<Choice>,
 }
@@ -58,6 +68,14 @@ pub enum ReplayError {
     /// A topic is named that the header does not list.
     #[error("topic {0} is not in the header")]
     Topic(String),
+    /// A poll of a consumer that the mode does not have.
+    #[error("poll {line} is of consumer {consumer}, which this mode does not have")]
+    Consumer {
+        /// The poll's number, `i`.
+        line: u64,
+        /// The consumer's, `c`.
+        consumer: u32,
+    },
     /// The model could not go on.
     #[error(transparent)]
     Model(#[from] BrokerError),
@@ -70,17 +88,63 @@ impl Replay {
     /// [`ReplayError`] if there is no model for what was recorded.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
         let set_up = world::SetUp::of(&trace.header)?;
-        let mut world = World::new(&set_up.world);
-        world.choices().play(choices::recorded(trace)?);
+        if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
+            return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
+        }
+        let attempt = Attempt { trace, world: World::new(&set_up.world), set_up };
+        let mut script = choices::recorded(trace)?;
+        // With one consumer a topic there is one partition an answer, or nothing to choose that shows in the polls compared.
+        if attempt.is_guided() && trace.header.mode == Mode::Single {
+            script = guide::choices(&attempt, script)?;
+        }
+        Ok(attempt.run(script, false)?.0)
+    }
+}
+
+/// A trace made ready to be replayed with this or that script.
+struct Attempt<'a> {
+    trace: &'a Trace,
+    set_up: world::SetUp,
+    world: World,
+}
+
+impl Attempt<'_> {
+    /// Whether choices are found by trying instead of being drawn.
+    fn is_guided(&self) -> bool {
+        self.trace.header.client.name == "java"
+    }
+
+    /// Partitions in this world.
+    fn slots(&self) -> u64 {
+        self.trace.header.scenario.topics.iter().map(|t| u64::from(t.partitions)).sum()
+    }
+
+    fn until_it_differs(&self, script: Vec<Choice>) -> Result<(Replay, Vec<Choice>), ReplayError> {
+        self.run(script, true)
+    }
+
+    /// The result, and all choices that were taken.
+    fn run(&self, script: Vec<Choice>, until_it_differs: bool) -> Result<(Replay, Vec<Choice>), ReplayError> {
+        let Self { trace, set_up, world } = self;
+        let mut world = world.clone();
+        world.choices().play(script);
+        world.choices().start_recording();
+        if self.is_guided() {
+            world.choices().calm();
+        }
         let mut broker = SimBroker::new(world);
         let config = Config::new(set_up.scheduler, &set_up.settings, set_up.commit);
         let policy = AnyPolicy::new(set_up.scheduler, &set_up.settings);
         let mut session = Session::new(policy, config, Time::ZERO);
         let mut model = Polls::new(trace);
+        model.until = until_it_differs.then_some(trace);
         drive(&mut session, &mut broker, &mut model)?;
         let mut replay = model.compare(trace);
-        replay.refused = broker.world_mut().choices().refused().cloned();
-        Ok(replay)
+        let choices = broker.world_mut().choices();
+        replay.refused = choices.refused().cloned();
+        let timing = |c: &&Choice| c.point.is_timing_of_java() && c.value != [0];
+        replay.extraordinary = choices.recorded().iter().filter(timing).count();
+        Ok((replay, choices.recorded().to_vec()))
     }
 }
 
@@ -89,7 +153,15 @@ struct Polls<'a> {
     names: Vec<&'a str>,
     /// Per consumer.
     polls: Vec<Vec<Vec<Run>>>,
+    /// Likewise, when the call in progress began and how long each took.
+    begun: Vec<Time>,
+    durations: Vec<Vec<Duration>>,
     with_empty: bool,
+    /// The client hands out a hash map: the order inside a poll means nothing.
+    as_sets: bool,
+    /// One consumer: the run may end with the first poll that differs from this trace.
+    until: Option<&'a Trace>,
+    differs: bool,
     left: u64,
     /// A run that goes on for so long has gone astray.
     polls_left: usize,
@@ -101,14 +173,26 @@ impl<'a> Polls<'a> {
         Self {
             names: topics.iter().map(|t| t.name.as_str()).collect(),
             polls: vec![Vec::new(); topics.len()],
+            begun: vec![Time::ZERO; topics.len()],
+            durations: vec![Vec::new(); topics.len()],
             with_empty: trace.header.mode == Mode::Single,
+            as_sets: trace.header.client.name == "java",
+            until: None,
+            differs: false,
             left: topics.iter().map(|t| t.records).sum(),
             polls_left: 10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000,
         }
     }
 
     fn compare(&self, trace: &Trace) -> Replay {
-        let mut replay = Replay { polls: 0, polls_exact: 0, first_difference: None, refused: None };
+        let mut replay = Replay {
+            polls: 0,
+            polls_exact: 0,
+            first_difference: None,
+            extraordinary: 0,
+            waits: self.waits(trace),
+            refused: None,
+        };
         let mut next = vec![0; self.polls.len()];
         for poll in trace.polls.iter().filter(|p| self.with_empty || !p.r.is_empty()) {
             let c = poll.c as usize;
@@ -116,7 +200,7 @@ impl<'a> Polls<'a> {
             next[c] += calls;
             let model = self.polls[c].get(from..from + calls).map(|polls| self.handed(polls));
             replay.polls += 1;
-            if model.as_ref() == Some(&poll.r) {
+            if model.as_ref() == Some(&self.comparable(&poll.r)) {
                 replay.polls_exact += 1;
             } else if replay.first_difference.is_none() {
                 let recorded = poll.r.clone();
@@ -124,6 +208,28 @@ impl<'a> Polls<'a> {
             }
         }
         replay
+    }
+
+    fn waits(&self, trace: &Trace) -> (usize, usize) {
+        let Some(model) = self.durations.first().filter(|_| self.with_empty) else { return (0, 0) };
+        let long = |(poll, model): (&trace::Poll, &Duration)| (Duration::from_micros(poll.d) >= LONG, *model >= LONG);
+        let both: Vec<(bool, bool)> = trace.polls.iter().zip(model).skip(1).map(long).collect();
+        let count = |f: fn(&(bool, bool)) -> bool| both.iter().filter(|pair| f(pair)).count();
+        (count(|(a, b)| *a || *b), count(|(a, b)| *a && *b))
+    }
+
+    /// What a poll is compared by.
+    fn comparable(&self, handed: &[Handed]) -> Vec<Handed> {
+        let mut handed = handed.to_vec();
+        if self.as_sets {
+            handed.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
+            handed.dedup_by(|next, last| {
+                let goes_on = last.0 == next.0 && last.1 == next.1 && last.2 + i64::from(last.3) == next.2;
+                last.3 += if goes_on { next.3 } else { 0 };
+                goes_on
+            });
+        }
+        handed
     }
 
     /// What these polls handed out together.
@@ -138,21 +244,31 @@ impl<'a> Polls<'a> {
                 _ => handed.push(Handed(topic.to_owned(), partition, run.first, run.records)),
             }
         }
-        handed
+        self.comparable(&handed)
     }
 }
 
 impl Observer for Polls<'_> {
-    fn on_action(&mut self, _: Time, _: &Action) {}
+    fn on_action(&mut self, now: Time, action: &Action) {
+        if let Action::Poll { consumer, .. } = action {
+            self.begun[consumer.index()] = now;
+        }
+    }
 
     fn on_signal(&mut self, _: &Signal) {}
 
-    fn on_input(&mut self, _: Time, input: &Input) {
+    fn on_input(&mut self, now: Time, input: &Input) {
         if let Input::Delivered { consumer, runs, .. } = input {
             self.polls_left = self.polls_left.saturating_sub(1);
             self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
+            self.durations[consumer.index()].push(now.since(self.begun[consumer.index()]));
             if self.with_empty || !runs.is_empty() {
-                self.polls[consumer.index()].push(runs.clone());
+                let polls = &mut self.polls[consumer.index()];
+                polls.push(runs.clone());
+                if let Some(trace) = self.until {
+                    let recorded = trace.polls.get(polls.len() - 1).map(|poll| self.comparable(&poll.r));
+                    self.differs |= recorded != Some(self.handed(core::slice::from_ref(runs)));
+                }
             }
         }
     }
@@ -162,6 +278,6 @@ impl Observer for Polls<'_> {
     }
 
     fn is_done(&self, _: Time) -> bool {
-        self.left == 0 || self.polls_left == 0
+        self.left == 0 || self.polls_left == 0 || self.differs
     }
 }

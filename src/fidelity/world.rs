@@ -1,11 +1,12 @@
 //! From a trace's header to the world that it was recorded in.
 
-use fairdrain_sim::client::{self, aiokafka, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, java, kafka_python, librdkafka};
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::{Batches, Log};
 use serde_json::{Map, Value};
 
 use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
+use crate::scenario::Client;
 use crate::trace::{Header, Subscribe, TopicBacklog};
 
 /// What a recorded run is replayed with.
@@ -18,10 +19,17 @@ pub(super) struct SetUp {
 
 impl SetUp {
     pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
-        let topics = &header.scenario.topics;
-        let micros = header.processing_us_per_record.as_u64();
-        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
         let (client, cap, fill) = client(header)?;
+        let topics = &header.scenario.topics;
+        check_backlog(topics)?;
+        let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);
+        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
+        if cap == 0 {
+            return Err(ReplayError::Header("max_poll_records"));
+        }
+        if header.poll_timeout_ms > MICROS_MAX {
+            return Err(ReplayError::Header("poll_timeout_ms"));
+        }
         let scheduler = match header.mode {
             Mode::Single => Name::Single,
             Mode::MultiGather => Name::MultiGather,
@@ -30,6 +38,9 @@ impl SetUp {
             Mode::Fair => Name::Fair,
             Mode::CompleteFirst => Name::CompleteFirst,
         };
+        if scheduler.takes() && header.client.name == "kafka-python" {
+            return Err(ReplayError::Client(format!("kafka-python {} under `{scheduler}`", header.client.version)));
+        }
         let start = match header.subscribe {
             Subscribe::Assign => sim::Start::Assign,
             Subscribe::Group => sim::Start::Group,
@@ -63,6 +74,28 @@ impl SetUp {
         };
         Ok(Self { world, scheduler, settings, commit })
     }
+}
+
+/// Beyond that, a time or a number of records in a header is a typing error, and would overflow.
+const MICROS_MAX: u64 = 1_000_000_000;
+const RECORDS_MAX: u64 = 1 << 40;
+
+/// Whether the layouts are ones that a log can have, and hold the records that the header says.
+fn check_backlog(topics: &[TopicBacklog]) -> Result<(), ReplayError> {
+    if topics.is_empty() {
+        return Err(ReplayError::Header("topics"));
+    }
+    for topic in topics {
+        let runs = || topic.batches.iter().flatten();
+        let sum =
+            runs().try_fold(0u64, |sum, run| run.0.checked_mul(u64::from(run.1)).and_then(|n| sum.checked_add(n)));
+        let partitions = topic.batches.len() == topic.partitions as usize && topic.partitions > 0;
+        let sound = runs().all(|run| run.1 > 0 && run.2 > 0);
+        if !partitions || !sound || sum != Some(topic.records) || topic.records > RECORDS_MAX {
+            return Err(ReplayError::Header("batches"));
+        }
+    }
+    Ok(())
 }
 
 fn topic_config(topic: &TopicBacklog, per_record: Duration) -> sim::TopicConfig {
@@ -105,7 +138,44 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
             let cap = number(&header.config, "consume(num_messages)")?;
             Ok((client::Settings::Librdkafka(settings), cap, Fill::Full))
         }
+        "java" => {
+            let (version, protocol) = java_version(header)?;
+            let settings = java::Settings {
+                fetch_min_bytes: effective("fetch.min.bytes")?,
+                fetch_max_bytes: effective("fetch.max.bytes")?,
+                fetch_max_wait: millis("fetch.max.wait.ms")?,
+                max_partition_fetch_bytes: effective("max.partition.fetch.bytes")?,
+                retry_backoff: millis("retry.backoff.ms")?,
+                ..java::Settings::new(version, protocol)
+            };
+            Ok((client::Settings::Java(settings), effective("max.poll.records")?, Fill::First))
+        }
+        "kafka-python" => {
+            let version = kafka_python::Version::of_release(&header.client.version);
+            let unknown = || ReplayError::Client(format!("kafka-python {}", header.client.version));
+            let sessions = header.effective.get("enable_incremental_fetch_sessions").and_then(Value::as_bool);
+            let settings = kafka_python::Settings {
+                version: version.ok_or_else(unknown)?,
+                fetch_min_bytes: effective("fetch_min_bytes")?,
+                fetch_max_bytes: effective("fetch_max_bytes")?,
+                fetch_max_wait: millis("fetch_max_wait_ms")?,
+                max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
+                retry_backoff: millis("retry_backoff_ms")?,
+                enable_incremental_fetch_sessions: sessions.unwrap_or(true),
+            };
+            Ok((client::Settings::KafkaPython(settings), effective("max_poll_records")?, Fill::First))
+        }
         other => Err(ReplayError::Client(format!("{other} {}", header.client.version))),
+    }
+}
+
+/// The range that a version is in, and the group protocol.
+fn java_version(header: &Header) -> Result<(java::Version, java::Protocol), ReplayError> {
+    let client = &header.client;
+    let name = if client.protocol == "consumer" { "java-async" } else { "java" };
+    match format!("{name}@{}", client.version).parse() {
+        Ok(Client::Java(version, protocol)) => Ok((version, protocol)),
+        _ => Err(ReplayError::Client(format!("java {} with group.protocol={}", client.version, client.protocol))),
     }
 }
 

@@ -464,4 +464,8 @@ impl Observer for Fold {
     fn is_done(&self, _now: Time) -> bool {
         self.ended.is_some()
     }
+
+    fn cuts_short(&self) -> bool {
+        self.simulated && matches!(self.ended, Some((_, Some(_))))
+    }
 }

@@ -28,7 +28,7 @@ pub fn starvation_bound(scenario: &Scenario) -> Duration {
 ///   divide it: the records may all be of one partition, which one worker does;
 /// - two round trips (2 × (latency + jitter) + service time each): a fetch that has just left without the topic, and its own;
 /// - one long poll of an idle topic that holds the connection meanwhile: the scenario's `fetch.max.wait.ms`, or what the client has
-///   under `fair` (aiokafka its default of 500 ms, librdkafka 10 ms with its queues split, the ideal client none);
+///   under `fair` (aiokafka its default of 500 ms, librdkafka 10 ms with its queues split, Java 10 ms too, the ideal client none);
 /// - where bandwidth is limited, one full response: `fetch.max.bytes`, or as many `max.partition.fetch.bytes` as there are
 ///   partitions, whichever is less.
 #[must_use]
@@ -46,8 +46,8 @@ pub fn fair_guarantee(scenario: &Scenario, cap: u32) -> Duration {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     });
     let long_poll = consumer.fetch_max_wait.unwrap_or_else(|| match consumer.client {
-        Client::Aiokafka => Duration::from_millis(500),
-        Client::Librdkafka => SplitQueues::for_cap(cap).fetch_wait_max,
+        Client::Aiokafka | Client::KafkaPython(_) => Duration::from_millis(500),
+        Client::Librdkafka | Client::Java(..) => SplitQueues::for_cap(cap).fetch_wait_max,
         Client::Ideal => Duration::ZERO,
     });
     hand_over.times(hand_overs) + round_trip.times(2) + long_poll + transfer

@@ -10,19 +10,37 @@ use super::view::{by_client, client_label};
 /// Up to this factor two results count as equally good: below it, other things decide.
 const AS_GOOD: f64 = 1.1;
 
-/// What the abbreviations in the tables mean, and what the backend's numbers are worth.
+/// What the words in the tables mean, and what the backend's numbers are worth: a paragraph each.
 #[must_use]
-pub fn legend(report: &Report) -> String {
-    let mut legend = "TTCI is the time to complete input: until a key (a station) has had a record of every required topic processed; \
-                      p50, p95 over the keys. Bound: what no scheduler can beat. Time 0 is the scheduler's first action."
+pub fn legend(report: &Report) -> Vec<String> {
+    let mut words = "TTCI, time to complete input: until a key (a station, an account) has had a record of every required topic \
+                     processed; p50, p95 over the keys. Drain: until the whole backlog is processed. / bound: divided by the least \
+                     that any scheduler could reach. Starved: waits longer than the scenario's starvation bound while others are \
+                     served. Jain index: 1 is an even share. Time 0 is the scheduler's first action."
         .to_owned();
     if report.deterministic.is_none() {
-        legend += " n/a: can't be observed on a real client.";
+        words += " n/a: can't be observed on a real client.";
     }
     if report.environment.backend == "mock" {
-        legend += " The mock cluster is right about what a client does and wrong about how long it takes: don't go by its times.";
+        words += " The mock cluster is right about what a client does and wrong about how long it takes: don't go by its times.";
     }
-    legend
+    [words, schedulers(report)].into_iter().filter(|paragraph| !paragraph.is_empty()).collect()
+}
+
+/// What the schedulers in a report are, each in a clause.
+fn schedulers(report: &Report) -> String {
+    const MEANINGS: [(&str, &str); 6] = [
+        ("single", "one consumer, one cap over all topics"),
+        ("multi-gather", "one for each topic, polled in rounds that wait for the slowest poll (the barrier)"),
+        ("multi-sequential", "one for each topic, polled one after the other"),
+        ("multi", "one for each topic, without rounds"),
+        ("fair", "one consumer, takes from each topic's queue in turn"),
+        ("complete-first", "the same, topics that block inputs first"),
+    ];
+    let rows = || report.results().iter().flat_map(|c| &c.rows);
+    let shown = MEANINGS.iter().filter(|(name, _)| rows().any(|r| r.scheduler == *name));
+    let clauses: Vec<String> = shown.map(|(name, meaning)| format!("{name}, {meaning}")).collect();
+    if clauses.is_empty() { String::new() } else { format!("Schedulers: {}.", clauses.join("; ")) }
 }
 
 /// All findings of a comparison, in reading order.
@@ -45,18 +63,18 @@ fn starvation(compared: &Compared, client: &str, row: &Row) -> Option<String> {
     let starving = worst.starved.first()?;
     let what = if starving.for_first_record { "for its first record" } else { "for more" };
     let mut sentence = format!(
-        "{client}: {} waits {} {what} under {}, while others are served, most of all {} ({})",
+        "{client}: under {} {} waits {} {what}, while others are served, most of all {} ({})",
+        row_label(compared, row),
         starving.topic,
         starving.waited_us,
-        row_label(compared, row),
         starving.served_instead,
         counted(starving.served_records, "record", "records"),
     );
     if let Some(causes) = worst.blame_us.as_ref().and_then(|b| b.get(&starving.topic)) {
         let largest: Vec<String> =
-            causes.iter().filter(|(_, d)| !d.0.is_zero()).take(2).map(|(cause, d)| format!("{cause} ({d})")).collect();
+            causes.iter().filter(|(_, d)| !d.0.is_zero()).take(2).map(|(cause, d)| format!("{cause} {d}")).collect();
         if !largest.is_empty() {
-            sentence += &format!("; most of all its waiting is for {}", largest.join(" and "));
+            sentence += &format!("; causes of all its waiting: {}", largest.join(", "));
         }
     }
     if row.seeds > 1 && !row.seeds_agree {
@@ -67,8 +85,8 @@ fn starvation(compared: &Compared, client: &str, row: &Row) -> Option<String> {
     if !others.is_empty() {
         let more = worst.starved.len() - 1 - others.len();
         let and = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let verb = if others.len() == 1 { "waits" } else { "wait" };
-        sentence += &format!(" {}{and} {verb} longer than {} too.", others.join(", "), worst.starvation_bound_us);
+        let verb = if others.len() == 1 { "starves" } else { "starve" };
+        sentence += &format!(" {}{and} {verb} too (longer than {}).", others.join(", "), worst.starvation_bound_us);
     }
     Some(sentence)
 }
@@ -84,11 +102,16 @@ fn verdict(compared: &Compared, client: &str, rows: &[&Row]) -> Option<String> {
     }
     let name = row_label(compared, best);
     let single = rows.iter().find(|r| r.scheduler == "single");
-    let Some(single) = single else {
-        return Some(format!("{client}: {name} completes inputs soonest ({}).", shown(best)));
+    let soonest = |row: &Row| {
+        let slow = slower_drain(compared, row, rows).map_or_else(String::new, |slow| format!(" {slow}"));
+        format!("{client}: {name} completes inputs soonest ({}).{slow}", shown(row))
     };
+    let Some(single) = single else { return Some(soonest(best)) };
     if as_good(single, best, rows) {
         return Some(format!("{client}: single is as good as anything here: keep what you have."));
+    }
+    if std::ptr::eq(*single, best) {
+        return Some(soonest(single));
     }
     let times = single.median.ttci_p95_us.zip(best.median.ttci_p95_us).and_then(|(s, b)| s.ratio_to(b));
     let times = times.map_or_else(String::new, |r| format!(", {} times as long", ratio(r)));
@@ -99,8 +122,9 @@ fn verdict(compared: &Compared, client: &str, rows: &[&Row]) -> Option<String> {
         format!("It costs {}.", costs.join(", "))
     };
     Some(format!(
-        "{client}: {name} completes inputs soonest: {}; under single {}{times}. {costs}",
+        "{client}: {name} completes inputs soonest: {}; under {} {}{times}. {costs}",
         shown(best),
+        row_label(compared, single),
         shown(single),
     ))
 }
@@ -112,6 +136,21 @@ fn shown(row: &Row) -> String {
         format!("TTCI p95 {}", time(median))
     } else {
         format!("TTCI p95 {}, at worst {}", time(median), time(worst))
+    }
+}
+
+/// Where the best for complete inputs is not the one to finish with: which one is.
+fn slower_drain(compared: &Compared, best: &Row, rows: &[&Row]) -> Option<String> {
+    let soonest = rows.iter().filter(|r| r.median.drain_us.is_some()).min_by_key(|r| r.median.drain_us)?;
+    let (soon, late) = (soonest.median.drain_us?, best.median.drain_us);
+    let factor = late.and_then(|late| late.ratio_to(soon));
+    let label = row_label(compared, soonest);
+    match (late, factor) {
+        (Some(late), Some(factor)) if factor > AS_GOOD => {
+            Some(format!("But its drain takes {late}, {} times as long as under {label} ({soon}).", ratio(factor)))
+        }
+        (None, _) => Some(format!("But it does not finish the drain; {label} does ({soon}).")),
+        _ => None,
     }
 }
 

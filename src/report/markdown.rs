@@ -34,7 +34,9 @@ pub(super) fn render(report: &Report) -> String {
         }
         out.push('\n');
     }
-    out += &format!("{}\n\n", legend(report));
+    for text in legend(report) {
+        out += &format!("{text}\n\n");
+    }
     if !report.complete {
         out += "**Incomplete**: interrupted before all runs were done.\n\n";
     }

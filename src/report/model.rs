@@ -111,7 +111,7 @@ pub struct Row {
     pub seeds_agree: bool,
     /// How the runs ended.
     pub ends: Ends,
-    /// For each metric its median over the seeds (the lower of two), exact.
+    /// For each metric its median over the seeds (of two middle ones the better), exact.
     pub median: Measures,
     /// For each metric its worst value over the seeds; null if all agree.
     pub worst: Option<Measures>,

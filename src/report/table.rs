@@ -20,7 +20,9 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
         scenario(&mut out, compared, width);
     }
     if !report.results().is_empty() {
-        paragraph(&mut out, &legend(report), "", width);
+        for text in legend(report) {
+            paragraph(&mut out, &text, "", width);
+        }
         out.push('\n');
     }
     if !report.complete {
@@ -33,8 +35,11 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
         out += &format!("measured on {}, not repeatable to the digit\n", report.environment.backend);
     }
     out += &format!("again: {}\n", report.command);
-    for (i, next) in layout.next.iter().enumerate() {
-        out += &format!("{} {next}\n", if i == 0 { "next: " } else { "      " });
+    if !layout.next.is_empty() {
+        out += "next:\n";
+    }
+    for next in &layout.next {
+        out += &format!("  {next}\n");
     }
     out
 }

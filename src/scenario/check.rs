@@ -6,13 +6,23 @@ use super::error::Diagnostic;
 use super::read::{Findings, Reader};
 use super::units::{Problem, duration_text};
 use super::{Client, Commit, FaultKind, Scenario};
+use crate::Duration;
 
 /// Bytes of a record besides key and value, at most (batch format v2: five varints and the attributes).
 const RECORD_OVERHEAD: u128 = 42;
 /// Partitions of one scenario; a bound on memory, beyond what a cluster of today has.
 const PARTITIONS_MAX: u64 = 1_000_000;
+/// Keys of one scenario, over all topics: when each had its first record is kept, in each of the runs done side by side.
+const KEYS_MAX: u64 = 10_000_000;
+/// Connections of one scenario, from each topic's consumer to each broker.
+const CONNECTIONS_MAX: u64 = 4_000_000;
+/// The shortest time from one arriving batch to the next. Times are whole nanoseconds: the rate would be off by more than 0.1 %.
+const ARRIVAL_MIN: Duration = Duration::from_micros(1);
 /// `message.max.bytes` of librdkafka, below which it refuses a `fetch.max.bytes` (`rd_kafka_conf_finalize`).
 const LIBRDKAFKA_MESSAGE_MAX_BYTES: u32 = 1_000_000;
+
+/// The shortest time of an empty fetch that the broker answers at once.
+const ROUND_TRIP_MIN: Duration = Duration::from_micros(1);
 
 /// The tables as read, for the places of their values.
 pub(super) struct Read<'a> {
@@ -23,6 +33,7 @@ pub(super) struct Read<'a> {
     pub(super) entry_of_topic: &'a [usize],
     pub(super) consumer: &'a Reader,
     pub(super) scheduler: &'a Reader,
+    pub(super) network: &'a Reader,
     pub(super) brokers: &'a Reader,
     pub(super) faults: &'a [Reader],
     pub(super) limits: &'a Reader,
@@ -34,6 +45,7 @@ pub(super) fn check(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     sizes(out, scenario, read);
     leaders(out, scenario, read);
     consumer(out, scenario, read);
+    round_trip(out, scenario, read);
     faults(out, scenario, read);
     limits(out, scenario, read);
     if !read.topics_given || (read.topics.is_empty() && out.errors.is_empty()) {
@@ -82,7 +94,15 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     for (topic, entry) in scenario.topics.iter().zip(read.entry_of_topic) {
         let reader = &read.topics[*entry];
         if reported == Some(*entry)
-            || !reader.sound(&["backlog", "value_bytes", "key_bytes", "batch_records", "arrival.rate", "arrival.until"])
+            || !reader.sound(&[
+                "backlog",
+                "value_bytes",
+                "key_bytes",
+                "batch_records",
+                "arrival.rate",
+                "arrival.batch_records",
+                "arrival.until",
+            ])
         {
             continue;
         }
@@ -106,6 +126,26 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
                 reader.at("arrival.until"),
                 Problem::new("nothing arrives until 0 s").help("a later time, or no `arrival`"),
             );
+        } else if let Some(arrival) = topic.arrival.filter(|a| a.every() < ARRIVAL_MIN) {
+            reported = Some(*entry);
+            let problem = Problem::new(format!(
+                "a batch of {} arrives at `{}` more often than once in {}",
+                arrival.batch_records,
+                topic.name,
+                duration_text(ARRIVAL_MIN)
+            ));
+            out.error(reader.at("arrival.rate"), problem.help("a lower rate, or more arrival.batch_records"));
+        } else if let Some(arrival) = topic.arrival.filter(|a| a.every() > a.until) {
+            reported = Some(*entry);
+            let problem = Problem::new(format!(
+                "nothing arrives until {}: the first batch would be there after {}",
+                duration_text(arrival.until),
+                duration_text(arrival.every())
+            ));
+            out.error(
+                reader.at("arrival.until"),
+                problem.help("a later time, a higher rate, fewer arrival.batch_records, or no `arrival`"),
+            );
         } else {
             total += bytes;
         }
@@ -118,6 +158,23 @@ fn sizes(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     if partitions > PARTITIONS_MAX {
         let problem = Problem::new(format!("{partitions} partitions in all; at most {PARTITIONS_MAX}"));
         out.error(first.and_then(|t| t.at("partitions")), problem);
+    }
+    let topics = scenario.topics.len();
+    let connections = topics as u64 * u64::from(scenario.brokers.count);
+    if connections > CONNECTIONS_MAX {
+        let problem = Problem::new(format!(
+            "{topics} topics on {} brokers: more than {CONNECTIONS_MAX} connections if each topic has its consumer",
+            scenario.brokers.count
+        ));
+        out.error(read.brokers.at("count"), problem.help("fewer brokers, or fewer topics"));
+    }
+    // Where one topic alone has too many, the error is about that one.
+    let keys = |topic: &super::Topic| u64::from(topic.keys);
+    let all: u64 = scenario.topics.iter().map(keys).sum();
+    if all > KEYS_MAX {
+        let largest = scenario.topics.iter().zip(read.entry_of_topic).max_by_key(|(topic, _)| keys(topic));
+        let problem = Problem::new(format!("{all} keys in all topics; at most {KEYS_MAX}"));
+        out.error(largest.and_then(|(_, entry)| read.topics[*entry].at("keys")), problem);
     }
 }
 
@@ -162,6 +219,28 @@ fn consumer(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
         // Spec of aiokafka's getmany: an empty call with timeout 0 never suspends, and the fetcher runs only while it does.
         let problem = Problem::new("aiokafka does not fetch while polls with a timeout of 0 find nothing");
         out.warn(read.consumer.at("poll.timeout.ms"), problem.help("write 1 or more"));
+    }
+}
+
+/// A client that fetches again at once must not do so at the same moment for ever: virtual time would stand still.
+fn round_trip(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
+    if !read.network.sound(&["latency"])
+        || !read.brokers.sound(&["service"])
+        || !read.consumer.sound(&["fetch.max.wait.ms", "fetch.min.bytes"])
+    {
+        return;
+    }
+    let consumer = &scenario.consumer;
+    let waits = consumer.fetch_max_wait.is_none_or(|wait| !wait.is_zero()) && consumer.fetch_min_bytes > 0;
+    let round_trip = scenario.network.latency + scenario.network.latency + scenario.brokers.service;
+    if !waits && round_trip < ROUND_TRIP_MIN {
+        let problem = Problem::new(format!(
+            "an empty fetch that waits for nothing takes {}: at least {}",
+            duration_text(round_trip),
+            duration_text(ROUND_TRIP_MIN)
+        ));
+        let place = read.network.at("latency").or_else(|| read.brokers.at("service"));
+        out.error(place, problem.help("a longer latency or brokers.service, or a fetch.max.wait.ms above 0"));
     }
 }
 

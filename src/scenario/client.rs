@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use fairdrain_sim::client::java::{Protocol, Version};
+use fairdrain_sim::client::kafka_python;
+
 use super::Client;
 use super::names::did_you_mean;
 
@@ -13,14 +16,37 @@ pub(super) struct Model {
     pub(super) name: &'static str,
     /// `None`: not a model of anything that has versions.
     pub(super) version: Option<&'static str>,
+    /// Further versions that behave alike.
+    pub(super) alike: &'static [&'static str],
 }
 
 /// All of them. The newest version of a client comes first.
 pub(super) static MODELS: &[Model] = &[
-    Model { client: Client::Aiokafka, name: "aiokafka", version: Some("0.14") },
-    Model { client: Client::Librdkafka, name: "librdkafka", version: Some("2.12") },
-    Model { client: Client::Ideal, name: "ideal", version: None },
+    Model { client: Client::Aiokafka, name: "aiokafka", version: Some("0.14"), alike: &[] },
+    Model { client: Client::Librdkafka, name: "librdkafka", version: Some("2.12"), alike: &[] },
+    java("4.3", &["4.2"], Version::V4_2, Protocol::Classic),
+    java("4.1", &["4.0"], Version::V4_0, Protocol::Classic),
+    java("3.9", &["3.8", "3.7"], Version::V3_7, Protocol::Classic),
+    java("3.6", &["3.5", "3.4", "3.3", "3.2", "3.1", "3.0"], Version::V3_0, Protocol::Classic),
+    java("4.3", &["4.2"], Version::V4_2, Protocol::Consumer),
+    java("4.1", &["4.0"], Version::V4_0, Protocol::Consumer),
+    kafka_python("3.0", &["3.1"], kafka_python::Version::V3_0),
+    kafka_python("2.2", &["2.3", "2.1"], kafka_python::Version::V2_2),
+    kafka_python("2.0", &[], kafka_python::Version::V2_0),
+    Model { client: Client::Ideal, name: "ideal", version: None, alike: &[] },
 ];
+
+const fn java(newest: &'static str, alike: &'static [&'static str], version: Version, protocol: Protocol) -> Model {
+    let name = match protocol {
+        Protocol::Classic => "java",
+        Protocol::Consumer => "java-async",
+    };
+    Model { client: Client::Java(version, protocol), name, version: Some(newest), alike }
+}
+
+const fn kafka_python(version: &'static str, alike: &'static [&'static str], rules: kafka_python::Version) -> Model {
+    Model { client: Client::KafkaPython(rules), name: "kafka-python", version: Some(version), alike }
+}
 
 /// Packages that hand out what librdkafka fetches.
 const BINDINGS: &[&str] = &[
@@ -90,13 +116,14 @@ impl FromStr for Client {
             None => (written, None),
         };
         let of_name: Vec<&Model> = MODELS.iter().filter(|m| m.name == name).collect();
-        let fits = |m: &&&Model| match (version, m.version) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(v), Some(modelled)) => {
-                v.strip_prefix(modelled).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            }
-        };
+        let fits =
+            |m: &&&Model| match (version, m.version) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(v), Some(modelled)) => m.alike.iter().chain([&modelled]).any(|modelled| {
+                    v.strip_prefix(modelled).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                }),
+            };
         if let Some(model) = of_name.iter().find(fits) {
             return Ok(model.client);
         }
@@ -130,10 +157,15 @@ mod tests {
     fn every_client_reads_back() {
         for client in Client::all() {
             assert_eq!(client.to_string().parse(), Ok(client));
-            assert_eq!(client.name().parse(), Ok(client));
+            assert_eq!(client.name().parse::<Client>().map(Client::name), Ok(client.name()));
         }
         assert_eq!("librdkafka@2.12.1".parse(), Ok(Client::Librdkafka));
         assert!("librdkafka@2.121".parse::<Client>().is_err());
+        assert_eq!("java".parse(), Ok(Client::Java(Version::V4_2, Protocol::Classic)));
+        assert_eq!("java@3.8.1".parse(), Ok(Client::Java(Version::V3_7, Protocol::Classic)));
+        assert_eq!("java-async@4.0".parse(), Ok(Client::Java(Version::V4_0, Protocol::Consumer)));
+        assert_eq!("kafka-python@2.3.1".parse(), Ok(Client::KafkaPython(kafka_python::Version::V2_2)));
+        assert!("java-async@3.9".parse::<Client>().is_err());
         assert!("ideal@1".parse::<Client>().is_err());
     }
 }

@@ -108,7 +108,7 @@ impl Key {
 
 /// Whether the value of a key of this name must not be echoed: passwords, keys, and, since a mistyped name is the likeliest to be
 /// echoed, whatever else begins like one of Kafka's security properties.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = normal(name.trim_matches([' ', '\t', '"', '\''])).to_ascii_lowercase();
     ["sasl", "ssl"].iter().any(|s| name.starts_with(s))
         || ["passw", "secret", "jaas", "token", "credential"].iter().any(|s| name.contains(s))
@@ -228,7 +228,7 @@ pub(super) static APPLICATION: Table = Table {
     keys: &[
         Key::new("processing_per_record", Kind::Duration, Toml("\"0 s\""), "Work on one record."),
         Key::new("processing_per_batch", Kind::Duration, Toml("\"0 s\""), "Work on one batch, besides its records."),
-        Key::new("workers", Kind::Count(1, 1_024), Toml("1"), "Batches of different partitions worked on at a time."),
+        Key::new("workers", Kind::Count(1, 1_024), Toml("1"), "Runs (of different partitions) worked on at a time."),
         Key::new(
             "blocking",
             Kind::Flag,

@@ -6,12 +6,16 @@
 //! scenario, the warnings, and where each value comes from. The format is described once, in the private module `tables`, from which
 //! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
+use fairdrain_sim::client::{java, kafka_python};
+
 use crate::{Duration, Fill};
 
 pub use fairdrain_sim::Sizes;
 
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
+#[cfg(feature = "kafka")]
+pub(crate) use keys::is_secret;
 pub use library::{Bundled, bundled};
 pub use parse::Parsed;
 pub use provenance::Origin;
@@ -106,6 +110,15 @@ pub struct Arrival {
     pub until: Duration,
 }
 
+impl Arrival {
+    /// From one batch to the next, the first one so long after time zero.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        let nanos = u128::from(self.batch_records) * 1_000_000_000_000 / u128::from(self.records_per_kilosecond);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 /// The consumer and its settings. All byte and record limits are those of Kafka's property of the same name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
@@ -144,6 +157,10 @@ pub enum Client {
     Aiokafka,
     /// librdkafka 2.12 and its bindings.
     Librdkafka,
+    /// The Java client, by range of versions and `group.protocol`.
+    Java(java::Version, java::Protocol),
+    /// kafka-python.
+    KafkaPython(kafka_python::Version),
     /// A client without a fetch machinery of its own: what the scheduler alone does.
     Ideal,
 }
@@ -187,7 +204,7 @@ pub struct Application {
     pub per_record: Duration,
     /// Work on one batch, besides its records.
     pub per_batch: Duration,
-    /// Batches of different partitions worked on at a time; 1 or more.
+    /// Runs (of different partitions) worked on at a time; 1 or more.
     pub workers: u32,
     /// Whether work keeps the thread (CPU) instead of awaiting (I/O). An asyncio client fetches only while the application awaits.
     pub blocking: bool,

@@ -148,6 +148,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
         entry_of_topic: &entry_of_topic,
         consumer: &consumer,
         scheduler: &scheduler,
+        network: &network,
         brokers: &brokers,
         faults: &faults,
         limits: &limits,
@@ -244,6 +245,11 @@ fn syntax_help(source: &Source, error: &toml::de::Error) -> Option<String> {
     }
     if message.contains("cannot extend value") {
         return Some("put the whole name in quotes, such as \"client.id\" = ...".to_owned());
+    }
+    if message == "duplicate key" {
+        let written = source.text.get(error.span()?)?.trim_matches(['[', ']', ' ']);
+        let table = TABLES.iter().find(|t| t.repeated && t.name == written)?;
+        return Some(format!("write [[{}]], with double brackets: there may be several", table.name));
     }
     None
 }

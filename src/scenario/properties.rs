@@ -4,17 +4,58 @@
 //! Sources of names and defaults: aiokafka 0.14 `consumer.py` and `fetcher.py`; librdkafka 2.12 `CONFIGURATION.md`. Where two clients
 //! name one thing differently, the Java client's name is the documented one and the others are aliases.
 
+use fairdrain_sim::client::java::{Protocol, Version};
+use fairdrain_sim::client::kafka_python::Version as Line;
+
 use super::Client;
 use super::keys::{Fallback, I32, Key, Kind, Only, Table};
 use Fallback::{Derived, Toml};
 
+/// Every model of the Java client.
+const JAVA: [Client; 6] = [
+    Client::Java(Version::V3_0, Protocol::Classic),
+    Client::Java(Version::V3_7, Protocol::Classic),
+    Client::Java(Version::V4_0, Protocol::Classic),
+    Client::Java(Version::V4_2, Protocol::Classic),
+    Client::Java(Version::V4_0, Protocol::Consumer),
+    Client::Java(Version::V4_2, Protocol::Consumer),
+];
+/// Every model of kafka-python.
+const KAFKA_PYTHON: [Client; 3] =
+    [Client::KafkaPython(Line::V3_0), Client::KafkaPython(Line::V2_2), Client::KafkaPython(Line::V2_0)];
 const LIBRDKAFKA: Only = Only { clients: &[Client::Librdkafka], otherwise: "it is a property of librdkafka; ignored" };
-const FETCHING: Only =
-    Only { clients: &[Client::Aiokafka, Client::Librdkafka], otherwise: "this client has no fetch machinery; ignored" };
+const FETCHING: Only = Only {
+    clients: &[
+        Client::Aiokafka,
+        Client::Librdkafka,
+        JAVA[0],
+        JAVA[1],
+        JAVA[2],
+        JAVA[3],
+        JAVA[4],
+        JAVA[5],
+        KAFKA_PYTHON[0],
+        KAFKA_PYTHON[1],
+        KAFKA_PYTHON[2],
+    ],
+    otherwise: "this client has no fetch machinery; ignored",
+};
 
 /// Without `max.poll.records` librdkafka still has the bound of its consume call, so the value is used, under another name.
 const BATCH_BOUND: Only = Only {
-    clients: &[Client::Aiokafka, Client::Ideal],
+    clients: &[
+        Client::Aiokafka,
+        JAVA[0],
+        JAVA[1],
+        JAVA[2],
+        JAVA[3],
+        JAVA[4],
+        JAVA[5],
+        KAFKA_PYTHON[0],
+        KAFKA_PYTHON[1],
+        KAFKA_PYTHON[2],
+        Client::Ideal,
+    ],
     otherwise: "librdkafka has no such property; used as the batch bound of the consume call",
 };
 

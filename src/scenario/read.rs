@@ -300,9 +300,7 @@ pub(super) fn unknown(spec: &Table, written: &str) -> Problem {
             (name, false) => format!("`{written}` belongs in [{name}]"),
         })
     } else {
-        problem.help(format!(
-            "`fairdrain scenario schema` lists the keys of {}",
-            if spec.name.is_empty() { "a file" } else { spec.name }
-        ))
+        let keys = spec.keys.iter().filter(|k| !matches!(k.kind, Kind::Inert)).map(|k| k.name).collect::<Vec<_>>();
+        problem.help(format!("the keys are {}", keys.join(", ")))
     }
 }

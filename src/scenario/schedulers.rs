@@ -17,7 +17,7 @@ impl Scenario {
     pub fn settings(&self, client: Client, cap: u32) -> Settings {
         let own_call = match client {
             Client::Librdkafka => Fill::Full,
-            Client::Aiokafka | Client::Ideal => Fill::First,
+            Client::Aiokafka | Client::Java(..) | Client::KafkaPython(_) | Client::Ideal => Fill::First,
         };
         Settings {
             cap,

@@ -1,5 +1,6 @@
 //! The header of a simulated run.
 
+use fairdrain_sim::client::java;
 use serde_json::{Map, Number, Value};
 
 use super::{Backlog, BatchRun, Broker, Client, Commit, FORMAT, Header, Mode, Subscribe, TopicBacklog};
@@ -15,12 +16,18 @@ impl Header {
     #[must_use]
     pub fn of(scenario: &Scenario, scheduler: Name, broker_version: &str, repeat: u32) -> Self {
         let Scenario { topics, consumer, application, .. } = scenario;
+        // The protocol is a field of its own in a trace.
+        let (name, protocol) = match consumer.client {
+            scenario::Client::Java(_, java::Protocol::Classic) => ("java", "classic"),
+            scenario::Client::Java(_, java::Protocol::Consumer) => ("java", "consumer"),
+            other => (other.name(), "classic"),
+        };
         let (config, effective) = properties(consumer, scenario.cap(scheduler));
         Self {
             format: FORMAT.to_owned(),
             client: Client {
-                protocol: "classic".to_owned(),
-                name: consumer.client.name().to_owned(),
+                protocol: protocol.to_owned(),
+                name: name.to_owned(),
                 version: consumer.client.version().unwrap_or("1").to_owned(),
                 via: None,
             },
@@ -98,7 +105,8 @@ impl TopicBacklog {
 /// What is set, and what holds, under the client's own names.
 fn properties(consumer: &scenario::Consumer, cap: u32) -> (Map<String, Value>, Map<String, Value>) {
     let librdkafka = consumer.client == scenario::Client::Librdkafka;
-    let name = |dotted: &str| if librdkafka { dotted.to_owned() } else { dotted.replace('.', "_") };
+    let dotted = librdkafka || matches!(consumer.client, scenario::Client::Java(..));
+    let name = |name: &str| if dotted { name.to_owned() } else { name.replace('.', "_") };
     let mut config = Map::new();
     config.insert(if librdkafka { "consume(num_messages)".to_owned() } else { name("max.poll.records") }, cap.into());
     config.insert(name("enable.auto.commit"), false.into());

@@ -151,7 +151,7 @@ impl Aiokafka {
                     self.land(core, conn);
                 }
             }
-            Timer::Activate { .. } => unreachable!("a timer of librdkafka's"),
+            Timer::Activate { .. } | Timer::Step { .. } => unreachable!("another client's timer"),
         }
     }
 
@@ -449,7 +449,7 @@ fn per_kilobyte(cost: Duration, bytes: u64) -> Duration {
 }
 
 /// Topics by first appearance, each with its partitions in the order drawn.
-fn group_by_topic(core: &Core, order: &mut [u32]) {
+pub(super) fn group_by_topic(core: &Core, order: &mut [u32]) {
     if core.plan.slots.len() == core.plan.topics.len() {
         return;
     }

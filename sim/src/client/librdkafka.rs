@@ -184,6 +184,7 @@ impl Librdkafka {
                     self.splice(core, conn, part);
                 }
             }
+            Timer::Step { .. } => unreachable!("a timer of kafka-python's"),
         }
     }
 

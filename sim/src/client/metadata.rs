@@ -17,7 +17,7 @@ pub fn metadata_order(names: &[&str]) -> Vec<usize> {
 }
 
 /// `java.lang.String.hashCode`.
-fn java_hash(s: &str) -> u32 {
+pub(super) fn java_hash(s: &str) -> u32 {
     s.encode_utf16().fold(0u32, |h, unit| h.wrapping_mul(31).wrapping_add(u32::from(unit)))
 }
 

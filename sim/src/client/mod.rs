@@ -9,6 +9,8 @@ use crate::time::Duration;
 
 pub mod aiokafka;
 pub mod ideal;
+pub mod java;
+pub mod kafka_python;
 pub mod librdkafka;
 mod metadata;
 pub(crate) mod settings;
@@ -32,6 +34,8 @@ pub(crate) const COMMIT: Duration = Duration::from_micros(7_000);
 pub(crate) enum Client {
     Aiokafka(aiokafka::Aiokafka),
     Librdkafka(librdkafka::Librdkafka),
+    Java(java::Java),
+    KafkaPython(kafka_python::KafkaPython),
     Ideal(ideal::Ideal),
 }
 
@@ -41,6 +45,8 @@ macro_rules! forward {
         match $self {
             Client::Aiokafka(c) => c.$method($($arg),*),
             Client::Librdkafka(c) => c.$method($($arg),*),
+            Client::Java(c) => c.$method($($arg),*),
+            Client::KafkaPython(c) => c.$method($($arg),*),
             Client::Ideal(c) => c.$method($($arg),*),
         }
     };
@@ -51,6 +57,8 @@ impl Client {
         match &core.plan.consumers[consumer.index()].client {
             Settings::Aiokafka(s) => Self::Aiokafka(aiokafka::Aiokafka::new(core, consumer, s.clone())),
             Settings::Librdkafka(s) => Self::Librdkafka(librdkafka::Librdkafka::new(core, consumer, s.clone())),
+            Settings::Java(s) => Self::Java(java::Java::new(core, consumer, s.clone())),
+            Settings::KafkaPython(s) => Self::KafkaPython(kafka_python::KafkaPython::new(core, consumer, s.clone())),
             Settings::Ideal(s) => Self::Ideal(ideal::Ideal::new(core, consumer, s.clone())),
         }
     }
@@ -67,7 +75,13 @@ impl Client {
 
     /// Records are taken topic by topic.
     pub(crate) fn take(&mut self, core: &mut Core, plan: &[(TopicId, u32)]) {
-        forward!(self.take(core, plan));
+        match self {
+            Self::Aiokafka(c) => c.take(core, plan),
+            Self::Librdkafka(c) => c.take(core, plan),
+            Self::Java(c) => c.take(core, plan),
+            Self::Ideal(c) => c.take(core, plan),
+            Self::KafkaPython(_) => unreachable!("kafka-python has nothing to take from"),
+        }
     }
 
     /// The timeout of the poll in progress is over.
@@ -85,6 +99,8 @@ impl Client {
         match self {
             Self::Aiokafka(c) => c.answer(core, conn),
             Self::Librdkafka(c) => c.answer(core, conn),
+            Self::Java(c) => c.answer(core, conn),
+            Self::KafkaPython(c) => c.answer(core, conn),
             Self::Ideal(_) => unreachable!("the ideal client sends no fetches"),
         }
     }
@@ -94,7 +110,34 @@ impl Client {
         match self {
             Self::Aiokafka(c) => c.broken(core, conn),
             Self::Librdkafka(c) => c.broken(core, conn),
+            Self::Java(c) => c.broken(core, conn),
+            Self::KafkaPython(c) => c.broken(core, conn),
             Self::Ideal(_) => unreachable!("the ideal client sends no fetches"),
+        }
+    }
+
+    /// A synchronous commit begins. Returns how long it takes.
+    pub(crate) fn commit_begins(&mut self, core: &mut Core) -> Duration {
+        match self {
+            Self::KafkaPython(c) => c.commit_begins(core),
+            _ => COMMIT,
+        }
+    }
+
+    /// A synchronous commit has returned. Only for clients whose calling thread gets on with fetches meanwhile.
+    pub(crate) fn committed(&mut self, core: &mut Core) {
+        match self {
+            Self::Java(c) => c.committed(core),
+            Self::KafkaPython(c) => c.released(core),
+            _ => {}
+        }
+    }
+
+    /// A poll has returned: the calling thread is the application's. Only for clients that read on the calling thread, or starve
+    /// for it.
+    pub(crate) fn returned(&mut self, core: &mut Core) {
+        if let Self::KafkaPython(c) = self {
+            c.released(core);
         }
     }
 

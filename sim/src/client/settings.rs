@@ -1,7 +1,7 @@
 //! Which client, with which settings. A module of its own, as are the settings of each client: the configuration of a world knows
 //! these, and nothing of a running client.
 
-use super::{aiokafka, ideal, librdkafka};
+use super::{aiokafka, ideal, java, kafka_python, librdkafka};
 
 /// Which client, with which settings.
 #[derive(Clone, Debug)]
@@ -10,6 +10,10 @@ pub enum Settings {
     Aiokafka(aiokafka::settings::Settings),
     /// librdkafka 2.12.
     Librdkafka(librdkafka::settings::Settings),
+    /// The Java client.
+    Java(java::Settings),
+    /// kafka-python 3.0, 2.2 or 2.0.
+    KafkaPython(kafka_python::Settings),
     /// A client without a fetch machinery.
     Ideal(ideal::settings::Settings),
 }

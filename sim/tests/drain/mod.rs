@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
 
 use fairdrain_sim::choice::{Choice, Point};
-use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, ideal, kafka_python, librdkafka};
 use fairdrain_sim::config::{
     Application, Arrival, Brokers, ConsumerConfig, Fault, FaultKind, Network, Start, TopicConfig, WorldConfig,
 };
@@ -24,6 +24,10 @@ pub fn aiokafka() -> client::Settings {
 
 pub fn librdkafka() -> client::Settings {
     client::Settings::Librdkafka(librdkafka::Settings::default())
+}
+
+pub fn kafka_python(version: kafka_python::Version) -> client::Settings {
+    client::Settings::KafkaPython(kafka_python::Settings::of(version))
 }
 
 pub fn ideal() -> client::Settings {

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::ffi::Conf;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, is_secret};
 use crate::tuning::SplitQueues;
 
 /// What a run depends on; a user's value would break it.
@@ -29,7 +29,7 @@ pub(super) fn check(properties: &[(String, String)]) -> Result<(), Error> {
 }
 
 fn refused(key: &str, value: &str, reason: String) -> Error {
-    let secret = ["password", "secret", "jaas", "ssl.key.pem"].iter().any(|word| key.contains(word));
+    let secret = !value.is_empty() && is_secret(key);
     let reason = if secret { reason.replace(value, "***") } else { reason };
     let value = if secret { "***" } else { value };
     Error::Property { key: key.to_owned(), value: value.to_owned(), reason }
@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_echoed() {
-        let message = message("ssl.key.password.x", "hunter2");
-        assert!(!message.contains("hunter2"), "{message}");
+        // The second is mistyped: the likeliest to be refused.
+        for key in ["ssl.key.password.x", "sasl.passwrod", "ssl.keystore.key.x"] {
+            let message = message(key, "hunter2");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
     let refuse = |reason: String| Err(Error::Unsupported { backend, scenario: scenario.name.clone(), reason });
     if scenario.consumer.client != Client::Librdkafka {
         return refuse(format!(
-            "its client is {:?}, and this backend is the real librdkafka; set `client = \"librdkafka\"`, or simulate it",
+            "its client is {}, and this backend is the real librdkafka; set `client = \"librdkafka\"`, or simulate it",
             scenario.consumer.client
         ));
     }

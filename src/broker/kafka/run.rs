@@ -117,7 +117,8 @@ fn drain<O: Observer>(
     let mut watch = Watch::new(observer, &loaded.topics, limit, cluster.interrupt.clone());
     let config = Config::new(scheduler, &settings, scenario.consumer.commit);
     let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
-    let (Driven::Closed(ended) | Driven::Crashed(ended)) = drive(&mut session, &mut broker, &mut watch)?;
+    let (Driven::Closed(ended) | Driven::Crashed(ended) | Driven::CutShort(ended)) =
+        drive(&mut session, &mut broker, &mut watch)?;
     let wrong = broker.wrong_records();
     drop(broker);
     let failure = watch.failure();
@@ -162,6 +163,14 @@ fn start(
     }
     let arrivals = Arrivals::new(cluster, scenario, &loaded.topics)?;
     let workers = |events| Workers::new(scenario, events, cluster.interrupt.clone());
-    KafkaBroker::start(setups, workers, arrivals, cluster.interrupt.clone(), limit)
-        .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))
+    let mut broker = KafkaBroker::start(setups, workers, arrivals, cluster.interrupt.clone(), limit)
+        .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))?;
+    // When nothing more can arrive, the run may be over without anything else happening. The last record is on its way until then.
+    for until in scenario.topics.iter().filter_map(|t| t.arrival).map(|arrival| arrival.until) {
+        broker.remind(Time::ZERO + until + ON_ITS_WAY);
+    }
+    Ok(broker)
 }
+
+/// How long after its time an arriving record may be written: the producer's own delay.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);

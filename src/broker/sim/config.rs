@@ -1,13 +1,12 @@
 //! From a scenario to a world.
 
-use fairdrain_sim::client::{self, aiokafka, ideal, librdkafka};
+use fairdrain_sim::client::{self, aiokafka, ideal, java, kafka_python, librdkafka};
 use fairdrain_sim::config as sim;
 use fairdrain_sim::event::Ties;
 use fairdrain_sim::log::Log;
 
-use crate::Duration;
 use crate::policy::Name;
-use crate::scenario::{Arrival, Client, Consumer, FaultKind, Scenario, Start, Topic};
+use crate::scenario::{Client, Consumer, FaultKind, Scenario, Start, Topic};
 use crate::tuning::SplitQueues;
 
 /// The world of a scenario, for a scheduler's consumers.
@@ -82,11 +81,9 @@ fn topic_config(scenario: &Scenario, topic: &Topic) -> sim::TopicConfig {
         logs: (0..topic.partitions).map(log).collect(),
         leader: topic.leader,
         per_record: topic.processing_per_record.unwrap_or(scenario.application.per_record),
-        arrival: topic.arrival.map(|Arrival { records_per_kilosecond, batch_records, until }| sim::Arrival {
-            every: Duration::from_nanos(
-                (u128::from(batch_records) * 1_000_000_000_000 / u128::from(records_per_kilosecond)) as u64,
-            ),
-            until,
+        arrival: topic.arrival.map(|arrival| sim::Arrival {
+            every: arrival.every(),
+            until: arrival.until,
             first_partition: (topic.backlog_batches() % u64::from(topic.partitions)) as u32,
         }),
     }
@@ -124,6 +121,29 @@ fn client_settings(consumer: &Consumer, client: Client, takes: Option<u32>) -> c
                     .unwrap_or(settings.queued_max_messages_kbytes),
                 fetch_queue_backoff: consumer.fetch_queue_backoff.unwrap_or(settings.fetch_queue_backoff),
                 ..settings
+            })
+        }
+        Client::Java(version, protocol) => {
+            let mut settings = java::Settings::new(version, protocol);
+            if let Some(cap) = takes {
+                settings.fetch_max_wait = SplitQueues::for_cap(cap).fetch_wait_max;
+            }
+            client::Settings::Java(java::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.unwrap_or(settings.fetch_max_bytes),
+                fetch_max_wait: consumer.fetch_max_wait.unwrap_or(settings.fetch_max_wait),
+                max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
+                ..settings
+            })
+        }
+        Client::KafkaPython(version) => {
+            let default = kafka_python::Settings::of(version);
+            client::Settings::KafkaPython(kafka_python::Settings {
+                fetch_min_bytes: consumer.fetch_min_bytes,
+                fetch_max_bytes: consumer.fetch_max_bytes.unwrap_or(default.fetch_max_bytes),
+                fetch_max_wait: consumer.fetch_max_wait.unwrap_or(default.fetch_max_wait),
+                max_partition_fetch_bytes: consumer.max_partition_fetch_bytes,
+                ..default
             })
         }
         Client::Ideal => client::Settings::Ideal(ideal::Settings::default()),

@@ -37,6 +37,11 @@ impl Plan {
         Self { scheduler, cap: 100, commit: Commit::PerBatch, records_max: u64::MAX, consumers }
     }
 
+    /// For the mock cluster, whose groups wait nearly a session timeout for members to come back.
+    pub fn quick(self) -> Self {
+        self.properties(&[("session.timeout.ms", "1500"), ("heartbeat.interval.ms", "200")])
+    }
+
     pub fn property(mut self, key: &str, value: &str) -> Self {
         self.consumers.properties.push((key.to_owned(), value.to_owned()));
         self

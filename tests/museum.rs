@@ -1,0 +1,329 @@
+//! The museum of cliffs: every cliff of `sim/scenarios/clients` is red under the client's own behaviour, green under each of its
+//! fixes, and gone in a client without its mechanism. What is expected stands in museum.toml; what came out is the table in
+//! docs/clients.md. To write that anew: `FAIRDRAIN_WRITE_DOCS=1 cargo test --test museum`.
+
+#![cfg(feature = "cli")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fairdrain::broker::{Action, Input, Signal};
+use fairdrain::compare::{SEEDS_DEFAULT, is_random};
+use fairdrain::drive::Observer;
+use fairdrain::metrics::{Cause, RunMetrics};
+use fairdrain::run::{RunSpec, Simulation};
+use fairdrain::scenario::{Client, Parsed, Scenario, bundled_of_clients};
+use fairdrain::{Duration, Time, TopicSet};
+use serde::Deserialize;
+
+const BEGIN: &str = "<!-- museum: written by tests/museum.rs -->\n";
+const END: &str = "<!-- end of museum -->\n";
+
+/// The scenario that shows no cliff, but how each client drains.
+const NO_CLIFF: &str = "chunks";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Museum {
+    cliff: Vec<Cliff>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cliff {
+    name: String,
+    symptoms: Vec<Symptom>,
+    gone_with: String,
+    #[serde(default)]
+    issues: Vec<Issue>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Symptom {
+    what: String,
+    red: AtLeast,
+    green: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum AtLeast {
+    Number(u64),
+    Never(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Issue {
+    name: String,
+    url: String,
+}
+
+/// What stands for a moment that never came.
+const NEVER: u64 = u64::MAX;
+
+impl Symptom {
+    fn red(&self) -> u64 {
+        match &self.red {
+            AtLeast::Number(n) => *n,
+            AtLeast::Never(word) => {
+                assert_eq!(word, "never", "a number or \"never\"");
+                NEVER
+            }
+        }
+    }
+
+    fn is_red(&self, shown: &Shown) -> bool {
+        shown.worst(&self.what) >= self.red()
+    }
+
+    /// A measured value in words.
+    fn say(&self, shown: &Shown) -> String {
+        let (what, topic) = self.what.split_once(' ').unwrap_or((&self.what, ""));
+        let value = shown.worst(&self.what);
+        let duration = Duration::from_millis(if value == NEVER { 0 } else { value }).to_string();
+        let time = if value == NEVER { "never" } else { &duration };
+        match what {
+            "first_poll" => format!("{topic} first in poll {value}"),
+            "wait_ms" => format!("{topic} after {time}").replace("after never", "never"),
+            "gap_ms" => format!("{topic} waits {time}"),
+            "drain_ms" => format!("drain {time}"),
+            "parked_ms" => format!("parked {time}"),
+            "backoff_ms" => format!("back-off {time}"),
+            "empty_ms" => format!("empty polls {time}"),
+            "stalls" | "fetches" | "polls" => format!("{value} {what}"),
+            _ => panic!("no words for {what}"),
+        }
+    }
+}
+
+/// Each poll: how long it took, and whether it returned anything.
+#[derive(Default)]
+struct Polls {
+    begun: Vec<Option<Time>>,
+    ended: Vec<(Duration, bool)>,
+}
+
+impl Observer for Polls {
+    fn on_action(&mut self, now: Time, action: &Action) {
+        if let Action::Poll { consumer, .. } = action {
+            let at = consumer.0 as usize;
+            self.begun.resize(self.begun.len().max(at + 1), None);
+            self.begun[at] = Some(now);
+        }
+    }
+
+    fn on_signal(&mut self, _: &Signal) {}
+
+    fn on_input(&mut self, now: Time, input: &Input) {
+        if let Input::Delivered { consumer, runs, .. } = input {
+            let begun = self.begun.get_mut(consumer.0 as usize).and_then(Option::take);
+            self.ended.extend(begun.map(|begun| (now.since(begun), !runs.is_empty())));
+        }
+    }
+
+    fn demand(&mut self) -> Option<TopicSet> {
+        None
+    }
+
+    fn is_done(&self, _: Time) -> bool {
+        false
+    }
+}
+
+/// The runs of a scenario.
+struct Shown {
+    scenario: Scenario,
+    runs: Vec<(RunMetrics, Polls)>,
+}
+
+impl Shown {
+    fn new(parsed: &Parsed) -> Self {
+        let scenario = parsed.scenario.clone();
+        let client = scenario.consumer.client;
+        let scheduler = scenario.scheduler.names[0];
+        let spec = RunSpec { client, scheduler, cap: scenario.cap(scheduler), seed: scenario.seed };
+        let simulation = Simulation::new(&scenario, &spec).expect("the client can do the scheduler");
+        let seeds = if is_random(client, &scenario) { u64::from(SEEDS_DEFAULT) } else { 1 };
+        let runs = (0..seeds).map(|i| simulation.run_observed(spec.seed + i, Polls::default())).collect();
+        Self { scenario, runs }
+    }
+
+    /// A measure, of the run in which it is largest.
+    fn worst(&self, what: &str) -> u64 {
+        self.runs.iter().map(|(run, polls)| self.measure(what, run, polls)).max().expect("there is a run")
+    }
+
+    fn measure(&self, what: &str, run: &RunMetrics, polls: &Polls) -> u64 {
+        let ms = |duration: Duration| duration.as_nanos() / 1_000_000;
+        let (what, topic) = what.split_once(' ').unwrap_or((what, ""));
+        let topic = || {
+            let place = self.scenario.topics.iter().position(|t| t.name == topic);
+            &run.topics[place.unwrap_or_else(|| panic!("no topic {topic}"))]
+        };
+        let blame = |cause: Cause| {
+            let of_topic = |t: &fairdrain::metrics::TopicMetrics| {
+                t.blame.iter().flatten().find(|(c, _)| *c == cause).map_or(0, |(_, waited)| ms(*waited))
+            };
+            run.topics.iter().map(of_topic).max().expect("there is a topic")
+        };
+        match what {
+            // When its first record was delivered, and by which poll; the longest time without a record while there were some.
+            "wait_ms" => topic().first_record.map_or(NEVER, ms),
+            "first_poll" => topic().first_poll.unwrap_or(NEVER),
+            "gap_ms" => ms(topic().gap_max),
+            "drain_ms" => run.drain.map_or(NEVER, ms),
+            "fetches" => run.fetches.expect("a simulation sees fetches"),
+            // Those that returned something.
+            "polls" => run.polls - run.polls_empty,
+            // After the first records, polls that took a quarter of a second or more.
+            "stalls" => {
+                let after_start = polls.ended.iter().skip_while(|(_, any)| !any).skip(1);
+                after_start.filter(|(took, _)| *took >= Duration::from_millis(250)).count() as u64
+            }
+            // Time spent in polls that returned nothing.
+            "empty_ms" => polls.ended.iter().filter(|(_, any)| !any).map(|(took, _)| ms(*took)).sum(),
+            // How long the topic that suffers most has waited for this reason.
+            "parked_ms" => blame(Cause::ParkedFetch),
+            "backoff_ms" => blame(Cause::BackOff),
+            _ => panic!("no measure {what}"),
+        }
+    }
+}
+
+fn museum() -> Museum {
+    toml::from_str(include_str!("museum.toml")).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn load(name: &str) -> Parsed {
+    Scenario::load(Path::new(&format!("clients/{name}"))).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Scenarios of the clients, without their folder.
+fn names() -> impl Iterator<Item = &'static str> {
+    bundled_of_clients().iter().map(|b| b.name.trim_start_matches("clients/"))
+}
+
+/// The scenarios that are a cliff with its fix.
+fn fixes(cliff: &str) -> Vec<&'static str> {
+    names().filter(|name| name.strip_prefix(cliff).is_some_and(|rest| rest.starts_with("-by-"))).collect()
+}
+
+/// What a scenario says, without what it is called.
+fn lines(name: &str) -> Vec<&'static str> {
+    let bundled = bundled_of_clients().iter().find(|b| b.name.trim_start_matches("clients/") == name);
+    let text = bundled.unwrap_or_else(|| panic!("no scenario {name}")).text;
+    let of_its_own = |line: &&str| ["#", "name = \"", "description = "].iter().all(|p| !line.starts_with(p));
+    // The names of topics are the same, so it does no harm that they are left out.
+    text.lines().filter(of_its_own).filter(|line| !line.is_empty()).collect()
+}
+
+/// The lines that a fix has and its cliff has not.
+fn changed(cliff: &str, fix: &str) -> Vec<&'static str> {
+    let before = lines(cliff);
+    lines(fix).into_iter().filter(|line| !before.contains(line)).collect()
+}
+
+#[test]
+fn every_cliff_is_in_the_museum_with_a_fix() {
+    let museum = museum();
+    let mut there: Vec<&str> = museum.cliff.iter().map(|c| c.name.as_str()).chain([NO_CLIFF]).collect();
+    let mut expected: Vec<&str> = names().filter(|name| !name.contains("-by-")).collect();
+    there.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(there, expected);
+    let fixed: usize = museum.cliff.iter().map(|c| fixes(&c.name).len()).sum();
+    assert_eq!(fixed, names().filter(|name| name.contains("-by-")).count(), "a fix belongs to one cliff");
+    assert!(museum.cliff.iter().all(|c| !fixes(&c.name).is_empty()));
+}
+
+#[test]
+fn a_fix_changes_no_more_than_the_lines_that_cure() {
+    for cliff in &museum().cliff {
+        for fix in fixes(&cliff.name) {
+            let (changed, before, after) = (changed(&cliff.name, fix), lines(&cliff.name), lines(fix));
+            assert!((1..=3).contains(&changed.len()), "{fix}: {changed:?}");
+            let kept = before.iter().filter(|line| after.contains(line)).count();
+            assert!(kept + 3 >= before.len(), "{fix} lacks lines of the cliff");
+        }
+    }
+}
+
+#[test]
+fn cliffs_are_red_and_their_fixes_green() {
+    let mut wrong = String::new();
+    for cliff in &museum().cliff {
+        let red = Shown::new(&load(&cliff.name));
+        for symptom in &cliff.symptoms {
+            println!("{}: {}", cliff.name, symptom.say(&red));
+            if !symptom.is_red(&red) {
+                let _ = writeln!(wrong, "{} is not red: {}", cliff.name, symptom.say(&red));
+            }
+        }
+        for fix in fixes(&cliff.name) {
+            let green = Shown::new(&load(fix));
+            for symptom in &cliff.symptoms {
+                println!("  {fix}: {}", symptom.say(&green));
+                assert!(symptom.green < symptom.red(), "{}: what is green would be red, too", cliff.name);
+                if green.worst(&symptom.what) > symptom.green {
+                    let _ = writeln!(wrong, "{fix} is not green: {}", symptom.say(&green));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// That a cliff is red says something about its mechanism only if it is not red without.
+#[test]
+fn no_cliff_is_red_in_a_client_without_its_mechanism() {
+    for cliff in &museum().cliff {
+        let parsed = load(&cliff.name);
+        let client: Client = cliff.gone_with.parse().unwrap_or_else(|e| panic!("{}: {e}", cliff.name));
+        assert_ne!(client, parsed.scenario.consumer.client, "{}", cliff.name);
+        let without = Shown::new(&parsed.with_client(client).unwrap_or_else(|e| panic!("{e}")));
+        for symptom in &cliff.symptoms {
+            assert!(!symptom.is_red(&without), "{} with {client}: {}", cliff.name, symptom.say(&without));
+        }
+    }
+}
+
+/// The table of docs/clients.md.
+fn table() -> String {
+    let link = |name: &str| format!("[{name}](../sim/scenarios/clients/{name}.toml)");
+    let mut out = String::from("\n| cliff | as it is | fix | with it | public issue |\n|---|---|---|---|---|\n");
+    for cliff in &museum().cliff {
+        let say = |shown: &Shown| cliff.symptoms.iter().map(|s| s.say(shown)).collect::<Vec<_>>().join(", ");
+        let red = say(&Shown::new(&load(&cliff.name)));
+        let issues: Vec<String> = cliff.issues.iter().map(|i| format!("[{}]({})", i.name, i.url)).collect();
+        let issues = if issues.is_empty() { "none known".to_owned() } else { issues.join(", ") };
+        for (i, fix) in fixes(&cliff.name).into_iter().enumerate() {
+            let green = say(&Shown::new(&load(fix)));
+            let lines: Vec<String> = changed(&cliff.name, fix).iter().map(|line| format!("`{line}`")).collect();
+            let file = format!("[{}](../sim/scenarios/clients/{fix}.toml)", &fix[cliff.name.len() + 1..]);
+            let (name, red, issues) = if i == 0 { (&*link(&cliff.name), &*red, &*issues) } else { ("", "", "") };
+            let _ = writeln!(out, "| {name} | {red} | {file}: {} | {green} | {issues} |", lines.join(", "));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+#[test]
+fn the_table_in_the_page_is_what_the_museum_shows() {
+    let page: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
+    let text = fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+    let (before, rest) = text.split_once(BEGIN).expect("the table has a beginning");
+    let (there, after) = rest.split_once(END).expect("the table has an end");
+    let table = table();
+    if std::env::var_os("FAIRDRAIN_WRITE_DOCS").is_some() {
+        fs::write(&page, format!("{before}{BEGIN}{table}{END}{after}")).expect("the page can be written");
+        return;
+    }
+    assert!(
+        there == table,
+        "docs/clients.md does not show what the museum does; write it anew: FAIRDRAIN_WRITE_DOCS=1 cargo test --test museum"
+    );
+}

@@ -83,8 +83,11 @@ impl Symptom {
     fn say(&self, shown: &Shown) -> String {
         let (what, topic) = self.what.split_once(' ').unwrap_or((&self.what, ""));
         let value = shown.worst(&self.what);
-        let duration = Duration::from_millis(if value == NEVER { 0 } else { value }).to_string();
-        let time = if value == NEVER { "never" } else { &duration };
+        let time = match value {
+            NEVER => "never".to_owned(),
+            0..1000 => format!("{value} ms"),
+            _ => format!("{}.{:02} s", value / 1000, value % 1000 / 10),
+        };
         match what {
             "first_poll" => format!("{topic} first in poll {value}"),
             "wait_ms" => format!("{topic} after {time}").replace("after never", "never"),
@@ -93,6 +96,7 @@ impl Symptom {
             "parked_ms" => format!("parked {time}"),
             "backoff_ms" => format!("back-off {time}"),
             "empty_ms" => format!("empty polls {time}"),
+            "stalls" if value == 1 => "1 stall".to_owned(),
             "stalls" | "fetches" | "polls" => format!("{value} {what}"),
             _ => panic!("no words for {what}"),
         }

@@ -15,13 +15,14 @@ use fairdrain::metrics::{Cause, RunMetrics};
 use fairdrain::run::{RunSpec, Simulation};
 use fairdrain::scenario::{Client, Parsed, Scenario, bundled_of_clients};
 use fairdrain::{Duration, Time, TopicSet};
+use fairdrain_sim::choice::Point;
 use serde::Deserialize;
 
 const BEGIN: &str = "<!-- museum: written by tests/museum.rs -->\n";
 const END: &str = "<!-- end of museum -->\n";
 
-/// The scenario that shows no cliff, but how each client drains.
-const NO_CLIFF: &str = "chunks";
+/// The scenarios that show no cliff, but how clients drain.
+const NO_CLIFFS: [&str; 2] = ["chunks", "java-subscribe"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,7 +234,7 @@ fn changed(cliff: &str, fix: &str) -> Vec<&'static str> {
 #[test]
 fn every_cliff_is_in_the_museum_with_a_fix() {
     let museum = museum();
-    let mut there: Vec<&str> = museum.cliff.iter().map(|c| c.name.as_str()).chain([NO_CLIFF]).collect();
+    let mut there: Vec<&str> = museum.cliff.iter().map(|c| c.name.as_str()).chain(NO_CLIFFS).collect();
     let mut expected: Vec<&str> = names().filter(|name| !name.contains("-by-")).collect();
     there.sort_unstable();
     expected.sort_unstable();
@@ -304,21 +305,37 @@ fn table() -> String {
         let issues: Vec<String> = cliff.issues.iter().map(|i| format!("[{}]({})", i.name, i.url)).collect();
         let issues = if issues.is_empty() { "none known".to_owned() } else { issues.join(", ") };
         for (i, fix) in fixes(&cliff.name).into_iter().enumerate() {
-            let green = say(&Shown::new(&load(fix)));
-            let lines: Vec<String> = changed(&cliff.name, fix).iter().map(|line| format!("`{line}`")).collect();
+            let fixed = load(fix);
             let file = format!("[{}](../sim/scenarios/clients/{fix}.toml)", &fix[cliff.name.len() + 1..]);
+            let how = &fixed.scenario.description;
+            let green = say(&Shown::new(&fixed));
             let (name, red, issues) = if i == 0 { (&*link(&cliff.name), &*red, &*issues) } else { ("", "", "") };
-            let _ = writeln!(out, "| {name} | {red} | {file}: {} | {green} | {issues} |", lines.join(", "));
+            let _ = writeln!(out, "| {name} | {red} | {file}: {how} | {green} | {issues} |");
         }
     }
     out.push('\n');
     out
 }
 
+fn page() -> (PathBuf, String) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
+    let text = fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+    (page, text)
+}
+
+#[test]
+fn every_choice_point_and_every_client_is_in_the_page() {
+    let (_, text) = page();
+    let point = |point: &Point| format!("| `{point}` |");
+    let client = |client: Client| format!("`{client}`");
+    let wanted = Point::ALL.iter().map(point).chain(Client::all().map(client));
+    let missing: Vec<String> = wanted.filter(|wanted| !text.contains(wanted)).collect();
+    assert!(missing.is_empty(), "docs/clients.md lacks {missing:?}");
+}
+
 #[test]
 fn the_table_in_the_page_is_what_the_museum_shows() {
-    let page: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
-    let text = fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+    let (page, text) = page();
     let (before, rest) = text.split_once(BEGIN).expect("the table has a beginning");
     let (there, after) = rest.split_once(END).expect("the table has an end");
     let table = table();

@@ -83,6 +83,7 @@ pub fn bundled_of_clients() -> &'static [Bundled] {
         "java-parked-fetch"
         "java-parked-fetch-by-upgrade"
         "java-parked-fetch-by-wait"
+        "java-subscribe"
         "kafka-python-512"
         "kafka-python-512-by-513"
         "kafka-python-512-by-wait"

@@ -323,6 +323,30 @@ fn page() -> (PathBuf, String) {
     (page, text)
 }
 
+/// Files of `sim/src/client` that serve several models and are none.
+const NO_MODELS: [&str; 3] = ["mod.rs", "settings.rs", "metadata.rs"];
+
+#[test]
+fn every_model_begins_with_what_it_does_not_model() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/src/client");
+    let mut models = 0;
+    for entry in fs::read_dir(folder).expect("the folder of the models") {
+        let path = entry.expect("an entry").path();
+        // `x.rs` with `x/` beside it, or `x/mod.rs`.
+        let file = if path.is_dir() { path.join("mod.rs") } else { path.clone() };
+        if !file.is_file() || NO_MODELS.iter().any(|name| path.ends_with(name)) {
+            continue;
+        }
+        models += 1;
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
+        assert!(head.contains("Does not model"), "{} does not say what it leaves out", file.display());
+    }
+    let mut clients: Vec<&str> = Client::all().map(|c| c.name().trim_end_matches("-async")).collect();
+    clients.dedup();
+    assert_eq!(models, clients.len(), "a model file for each of {clients:?}");
+}
+
 #[test]
 fn every_choice_point_and_every_client_is_in_the_page() {
     let (_, text) = page();

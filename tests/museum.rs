@@ -4,199 +4,21 @@
 
 #![cfg(feature = "cli")]
 
+mod exhibit;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fairdrain::broker::{Action, Input, Signal};
-use fairdrain::compare::{SEEDS_DEFAULT, is_random};
-use fairdrain::drive::Observer;
-use fairdrain::metrics::{Cause, RunMetrics};
-use fairdrain::run::{RunSpec, Simulation};
+use exhibit::{Museum, Shown};
 use fairdrain::scenario::{Client, Parsed, Scenario, bundled_of_clients};
-use fairdrain::{Duration, Time, TopicSet};
 use fairdrain_sim::choice::Point;
-use serde::Deserialize;
 
 const BEGIN: &str = "<!-- museum: written by tests/museum.rs -->\n";
 const END: &str = "<!-- end of museum -->\n";
 
 /// The scenarios that show no cliff, but how clients drain.
 const NO_CLIFFS: [&str; 2] = ["chunks", "java-subscribe"];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Museum {
-    cliff: Vec<Cliff>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cliff {
-    name: String,
-    symptoms: Vec<Symptom>,
-    gone_with: String,
-    #[serde(default)]
-    issues: Vec<Issue>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Symptom {
-    what: String,
-    red: AtLeast,
-    green: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum AtLeast {
-    Number(u64),
-    Never(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Issue {
-    name: String,
-    url: String,
-}
-
-/// What stands for a moment that never came.
-const NEVER: u64 = u64::MAX;
-
-impl Symptom {
-    fn red(&self) -> u64 {
-        match &self.red {
-            AtLeast::Number(n) => *n,
-            AtLeast::Never(word) => {
-                assert_eq!(word, "never", "a number or \"never\"");
-                NEVER
-            }
-        }
-    }
-
-    fn is_red(&self, shown: &Shown) -> bool {
-        shown.worst(&self.what) >= self.red()
-    }
-
-    /// A measured value in words.
-    fn say(&self, shown: &Shown) -> String {
-        let (what, topic) = self.what.split_once(' ').unwrap_or((&self.what, ""));
-        let value = shown.worst(&self.what);
-        let time = match value {
-            NEVER => "never".to_owned(),
-            0..1000 => format!("{value} ms"),
-            _ => format!("{}.{:02} s", value / 1000, value % 1000 / 10),
-        };
-        match what {
-            "first_poll" => format!("{topic} first in poll {value}"),
-            "wait_ms" => format!("{topic} after {time}").replace("after never", "never"),
-            "gap_ms" => format!("{topic} waits {time}"),
-            "drain_ms" => format!("drain {time}"),
-            "parked_ms" => format!("parked {time}"),
-            "backoff_ms" => format!("back-off {time}"),
-            "empty_ms" => format!("empty polls {time}"),
-            "stalls" if value == 1 => "1 stall".to_owned(),
-            "stalls" | "fetches" | "polls" => format!("{value} {what}"),
-            _ => panic!("no words for {what}"),
-        }
-    }
-}
-
-/// Each poll: how long it took, and whether it returned anything.
-#[derive(Default)]
-struct Polls {
-    begun: Vec<Option<Time>>,
-    ended: Vec<(Duration, bool)>,
-}
-
-impl Observer for Polls {
-    fn on_action(&mut self, now: Time, action: &Action) {
-        if let Action::Poll { consumer, .. } = action {
-            let at = consumer.0 as usize;
-            self.begun.resize(self.begun.len().max(at + 1), None);
-            self.begun[at] = Some(now);
-        }
-    }
-
-    fn on_signal(&mut self, _: &Signal) {}
-
-    fn on_input(&mut self, now: Time, input: &Input) {
-        if let Input::Delivered { consumer, runs, .. } = input {
-            let begun = self.begun.get_mut(consumer.0 as usize).and_then(Option::take);
-            self.ended.extend(begun.map(|begun| (now.since(begun), !runs.is_empty())));
-        }
-    }
-
-    fn demand(&mut self) -> Option<TopicSet> {
-        None
-    }
-
-    fn is_done(&self, _: Time) -> bool {
-        false
-    }
-}
-
-/// The runs of a scenario.
-struct Shown {
-    scenario: Scenario,
-    runs: Vec<(RunMetrics, Polls)>,
-}
-
-impl Shown {
-    fn new(parsed: &Parsed) -> Self {
-        let scenario = parsed.scenario.clone();
-        let client = scenario.consumer.client;
-        let scheduler = scenario.scheduler.names[0];
-        let spec = RunSpec { client, scheduler, cap: scenario.cap(scheduler), seed: scenario.seed };
-        let simulation = Simulation::new(&scenario, &spec).expect("the client can do the scheduler");
-        let seeds = if is_random(client, &scenario) { u64::from(SEEDS_DEFAULT) } else { 1 };
-        let runs = (0..seeds).map(|i| simulation.run_observed(spec.seed + i, Polls::default())).collect();
-        Self { scenario, runs }
-    }
-
-    /// A measure, of the run in which it is largest.
-    fn worst(&self, what: &str) -> u64 {
-        self.runs.iter().map(|(run, polls)| self.measure(what, run, polls)).max().expect("there is a run")
-    }
-
-    fn measure(&self, what: &str, run: &RunMetrics, polls: &Polls) -> u64 {
-        let ms = |duration: Duration| duration.as_nanos() / 1_000_000;
-        let (what, topic) = what.split_once(' ').unwrap_or((what, ""));
-        let topic = || {
-            let place = self.scenario.topics.iter().position(|t| t.name == topic);
-            &run.topics[place.unwrap_or_else(|| panic!("no topic {topic}"))]
-        };
-        let blame = |cause: Cause| {
-            let of_topic = |t: &fairdrain::metrics::TopicMetrics| {
-                t.blame.iter().flatten().find(|(c, _)| *c == cause).map_or(0, |(_, waited)| ms(*waited))
-            };
-            run.topics.iter().map(of_topic).max().expect("there is a topic")
-        };
-        match what {
-            // When its first record was delivered, and by which poll; the longest time without a record while there were some.
-            "wait_ms" => topic().first_record.map_or(NEVER, ms),
-            "first_poll" => topic().first_poll.unwrap_or(NEVER),
-            "gap_ms" => ms(topic().gap_max),
-            "drain_ms" => run.drain.map_or(NEVER, ms),
-            "fetches" => run.fetches.expect("a simulation sees fetches"),
-            // Those that returned something.
-            "polls" => run.polls - run.polls_empty,
-            // After the first records, polls that took a quarter of a second or more.
-            "stalls" => {
-                let after_start = polls.ended.iter().skip_while(|(_, any)| !any).skip(1);
-                after_start.filter(|(took, _)| *took >= Duration::from_millis(250)).count() as u64
-            }
-            // Time spent in polls that returned nothing.
-            "empty_ms" => polls.ended.iter().filter(|(_, any)| !any).map(|(took, _)| ms(*took)).sum(),
-            // How long the topic that suffers most has waited for this reason.
-            "parked_ms" => blame(Cause::ParkedFetch),
-            "backoff_ms" => blame(Cause::BackOff),
-            _ => panic!("no measure {what}"),
-        }
-    }
-}
 
 fn museum() -> Museum {
     toml::from_str(include_str!("museum.toml")).unwrap_or_else(|e| panic!("{e}"))
@@ -295,22 +117,51 @@ fn no_cliff_is_red_in_a_client_without_its_mechanism() {
     }
 }
 
+/// The recordings have what the scenarios show: the same number of stalls in every repeat, or none where it is fixed.
+#[test]
+fn recorded_runs_of_the_real_clients_have_the_cliffs_too() {
+    let mut recorded = 0;
+    for cliff in &museum().cliff {
+        for runs in &cliff.recorded {
+            let measured = runs.measured();
+            println!("{}: {} of {}: {measured:?}", cliff.name, runs.what, runs.runs);
+            let [from, to] = runs.each;
+            assert!(measured.iter().all(|n| (from..=to).contains(n)), "{}: {measured:?}", runs.runs);
+            recorded += measured.len();
+        }
+    }
+    assert!(recorded >= 40, "{recorded} recordings");
+}
+
 /// The table of docs/clients.md.
 fn table() -> String {
     let link = |name: &str| format!("[{name}](../sim/scenarios/clients/{name}.toml)");
-    let mut out = String::from("\n| cliff | as it is | fix | with it | public issue |\n|---|---|---|---|---|\n");
+    let mut out =
+        String::from("\n| cliff | as it is | fix | with it | public issue | recorded |\n|---|---|---|---|---|---|\n");
     for cliff in &museum().cliff {
         let say = |shown: &Shown| cliff.symptoms.iter().map(|s| s.say(shown)).collect::<Vec<_>>().join(", ");
         let red = say(&Shown::new(&load(&cliff.name)));
         let issues: Vec<String> = cliff.issues.iter().map(|i| format!("[{}]({})", i.name, i.url)).collect();
+        let of_recording = |r: &exhibit::Recorded| match (r.each, r.what.as_str()) {
+            ([1, 1], "stalls") => format!("{}: 1 stall", r.runs),
+            ([n, same], "stalls") if n == same => format!("{}: {n} stalls", r.runs),
+            ([from, to], "stalls") => format!("{}: {from} to {to} stalls", r.runs),
+            ([n, _], _) => {
+                format!("{}: {} at the start", r.runs, if n > 0 { "an empty poll" } else { "no empty poll" })
+            }
+        };
+        let recorded = cliff.recorded.iter().map(of_recording).collect::<Vec<_>>().join(", ");
         let issues = if issues.is_empty() { "none known".to_owned() } else { issues.join(", ") };
         for (i, fix) in fixes(&cliff.name).into_iter().enumerate() {
             let fixed = load(fix);
             let file = format!("[{}](../sim/scenarios/clients/{fix}.toml)", &fix[cliff.name.len() + 1..]);
             let how = &fixed.scenario.description;
             let green = say(&Shown::new(&fixed));
-            let (name, red, issues) = if i == 0 { (&*link(&cliff.name), &*red, &*issues) } else { ("", "", "") };
-            let _ = writeln!(out, "| {name} | {red} | {file}: {how} | {green} | {issues} |");
+            let [name, red, issues, recorded] = match i {
+                0 => [&*link(&cliff.name), &red, &issues, &recorded],
+                _ => [""; 4],
+            };
+            let _ = writeln!(out, "| {name} | {red} | {file}: {how} | {green} | {issues} | {recorded} |");
         }
     }
     out.push('\n');

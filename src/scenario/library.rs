@@ -75,6 +75,7 @@ pub fn bundled_of_clients() -> &'static [Bundled] {
         "java-async-sleep-by-timeout"
         "java-async-split"
         "java-async-split-by-classic"
+        "java-async-split-by-work"
         "java-exact-boundary"
         "java-exact-boundary-by-513"
         "java-names"

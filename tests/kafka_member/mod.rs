@@ -192,6 +192,11 @@ impl Member {
 
     /// Waits until it has ended by itself.
     pub fn end(self) -> Result<Seen, BrokerError> {
+        let until = Instant::now() + StdDuration::from_secs(60);
+        while !self.thread.is_finished() {
+            assert!(Instant::now() < until, "it does not end: {:?}", self.seen.lock().unwrap());
+            thread::sleep(StdDuration::from_millis(5));
+        }
         let ended = self.thread.join().unwrap();
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         ended.map(|_| seen)

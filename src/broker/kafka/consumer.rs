@@ -18,6 +18,7 @@ use super::connect::{Position, Share, Topic};
 use super::content::Checker;
 use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
+use super::statistics::{Board, Statistics};
 use super::{Event, Log};
 use crate::broker::{Failure, Input};
 use crate::{ConsumerId, Fill, PartitionId, TopicId};
@@ -109,12 +110,21 @@ struct Consumer {
 }
 
 /// The thread's main function. Reports `Event::Started` first, whether it can start or not.
-pub(super) fn run(mut setup: Setup, commands: Receiver<Command>, to_self: Sender<Command>, events: Sender<Event>) {
-    let id = setup.id;
+pub(super) fn run(
+    mut setup: Setup,
+    commands: Receiver<Command>,
+    to_self: Sender<Command>,
+    events: Sender<Event>,
+    board: Board,
+) {
+    let (id, shared) = (setup.id, !setup.takes);
     let log = setup.log.clone();
     let conf = std::mem::replace(&mut setup.conf, Conf::new());
     let hook = Box::new(move |call| match call {
         Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        Call::Statistics(json) => {
+            Statistics::read(&json, shared).into_iter().for_each(|s| board.put(id.index(), s));
+        }
         // Fails only when the thread is on its way out.
         call => drop(to_self.send(Command::Library(call))),
     });
@@ -213,7 +223,7 @@ impl Consumer {
             Command::Close { .. } => unreachable!("handled by the loop"),
             Command::Library(Call::Rebalance { assign: true, partitions }) => self.accept(&partitions),
             Command::Library(Call::Rebalance { assign: false, partitions }) => self.revoke(partitions),
-            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_)) => {}
+            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_) | Call::Statistics(_)) => {}
             Command::Library(Call::Nonempty(place)) => self.look(place),
             Command::Library(Call::Error { code, reason }) => self.handle_topic_error("", code, reason),
         }

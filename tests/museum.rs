@@ -67,6 +67,21 @@ fn every_cliff_is_in_the_museum_with_a_fix() {
 }
 
 #[test]
+fn every_cliff_says_in_its_file_what_it_is_and_what_it_stands_for() {
+    for cliff in &museum().cliff {
+        let text =
+            bundled_of_clients().iter().find(|b| b.name.trim_start_matches("clients/") == cliff.name).unwrap().text;
+        let head = text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim).collect::<Vec<_>>().join(" ");
+        for part in ["Symptom: ", "Mechanism: ", "Fix: ", "Issue: "] {
+            assert!(head.contains(part), "{} lacks its {part}", cliff.name);
+        }
+        let (_, issue) = head.split_once("Issue: ").expect("there is one");
+        assert_eq!(cliff.issues.is_empty(), issue == "no public one known", "{}", cliff.name);
+        assert!(cliff.issues.iter().all(|i| head.contains(&i.name)), "{}: {issue}", cliff.name);
+    }
+}
+
+#[test]
 fn a_fix_changes_no_more_than_the_lines_that_cure() {
     for cliff in &museum().cliff {
         for fix in fixes(&cliff.name) {

@@ -26,11 +26,16 @@ use crate::{BatchId, ConsumerId, PartitionId, Run, Time, TopicId};
 use arrivals::Arrivals;
 use consumer::Command;
 use content::Content;
+use statistics::Board;
 use workers::Workers;
 
 pub use cluster::{Environment, Options, Target};
+pub use connect::{Application, Consumers, Groups, Position, Shape, Share, Topic};
 pub use error::Error;
+pub use mock::{Api, Mock, Refusal};
+pub use put::{NewTopic, Record, delete, put};
 pub use run::{Drained, Outcome, Request, run};
+pub use statistics::Statistics;
 pub use verify::Verification;
 
 /// Version of the librdkafka that this was built with, such as `2.12.1`.
@@ -42,14 +47,18 @@ pub fn librdkafka_version() -> String {
 mod arrivals;
 mod cluster;
 mod conf;
+mod connect;
 mod consumer;
 mod content;
 mod error;
 mod ffi;
 mod load;
+mod mock;
 mod producer;
+mod put;
 mod run;
 mod runs;
+mod statistics;
 mod verify;
 mod watch;
 mod workers;
@@ -68,6 +77,12 @@ struct LoadedTopic {
     /// End offset of each partition.
     ends: Vec<i64>,
     content: Content,
+}
+
+impl LoadedTopic {
+    fn topic(&self) -> Topic {
+        Topic { id: self.id, name: self.name.clone(), partitions: self.partitions }
+    }
 }
 
 /// The latest of what librdkafka has logged.
@@ -149,6 +164,35 @@ pub struct KafkaBroker {
     /// Moments at which the caller should look at the run even if nothing happens; earliest last.
     reminders: Vec<Time>,
     interrupted: bool,
+    /// Lives as long as its clients.
+    _mock: Option<Mock>,
+    sender: Sender<Event>,
+    board: Board,
+}
+
+/// Asks a running session for something, from any thread. It has no effect once the broker is gone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    events: Sender<Event>,
+    board: Board,
+}
+
+impl Handle {
+    /// Commit what has been processed so far, now.
+    pub fn commit(&self) {
+        drop(self.events.send(Event::Input(Instant::now(), Input::Commit)));
+    }
+
+    /// Stop: process what is in hand, commit it, and close.
+    pub fn stop(&self) {
+        drop(self.events.send(Event::Input(Instant::now(), Input::Stop)));
+    }
+
+    /// What each consumer's librdkafka has counted; `None` of one that has not said anything (`statistics.interval.ms`).
+    #[must_use]
+    pub fn statistics(&self) -> Vec<Option<Statistics>> {
+        self.board.get()
+    }
 }
 
 impl KafkaBroker {
@@ -158,7 +202,7 @@ impl KafkaBroker {
         workers: impl FnOnce(Sender<Event>) -> Workers,
         arrivals: Option<Arrivals>,
         interrupt: Arc<AtomicBool>,
-        limit: Time,
+        mock: Option<Mock>,
     ) -> Result<Self, String> {
         let (sender, events) = mpsc::channel();
         let mut broker = Self {
@@ -176,16 +220,19 @@ impl KafkaBroker {
             closing: None,
             wrong: 0,
             interrupt,
-            reminders: vec![limit],
+            reminders: Vec::new(),
             interrupted: false,
+            _mock: mock,
+            sender: sender.clone(),
+            board: Board::default(),
         };
         if let Some(arrivals) = &mut broker.arrivals {
             arrivals.report_to(sender.clone());
         }
         for setup in setups {
             let (commands, receiver) = mpsc::channel();
-            let (to_self, events) = (commands.clone(), sender.clone());
-            let thread = thread::spawn(move || consumer::run(setup, receiver, to_self, events));
+            let (to_self, events, board) = (commands.clone(), sender.clone(), broker.board.clone());
+            let thread = thread::spawn(move || consumer::run(setup, receiver, to_self, events, board));
             broker.consumers.push(Consumer { commands, thread: Some(thread), closed: false });
         }
         for _ in 0..broker.consumers.len() {
@@ -197,13 +244,20 @@ impl KafkaBroker {
         Ok(broker)
     }
 
+    /// A handle with which any thread can ask for a commit or a stop.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle { events: self.sender.clone(), board: self.board.clone() }
+    }
+
     /// How many records were not what had been loaded.
     fn wrong_records(&self) -> u64 {
         self.wrong
     }
 
-    /// Makes [`Broker::next`] return an [`Input::Wake`] at this moment, or soon after.
-    fn remind(&mut self, at: Time) {
+    /// Makes [`Broker::next`] return an [`Input::Wake`] at this moment, or soon after, even if nothing happens: for an observer that
+    /// ends a run at a time limit.
+    pub fn remind(&mut self, at: Time) {
         self.reminders.push(at);
         self.reminders.sort_by(|a, b| b.cmp(a));
     }

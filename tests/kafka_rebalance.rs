@@ -50,7 +50,8 @@ struct Stand {
 impl Stand {
     fn new(what: &str, records: u32) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
+        let servers =
+            std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
         let target = Target::Cluster(servers);
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let group = format!("rebalance-{what}-{:x}", nanos as u64);
@@ -84,7 +85,8 @@ impl Stand {
                     continue;
                 }
                 let n: Vec<i64> = words.map(|word| word.parse().unwrap()).collect();
-                let partition = fairdrain::PartitionId { topic: fairdrain::TopicId(n[0] as u32), partition: n[1] as u32 };
+                let partition =
+                    fairdrain::PartitionId { topic: fairdrain::TopicId(n[0] as u32), partition: n[1] as u32 };
                 into.lock().unwrap().processed.push((partition, n[2], n[3]));
             }
         });
@@ -253,7 +255,8 @@ fn nothing_is_lost_or_done_twice_with_the_consumer_protocol() {
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_member_in_a_process_of_its_own() {
     let Ok(properties) = std::env::var("FAIRDRAIN_MEMBER") else { return };
-    let (group, servers) = (std::env::var("FAIRDRAIN_MEMBER_GROUP").unwrap(), std::env::var("FAIRDRAIN_KAFKA").unwrap());
+    let (group, servers) =
+        (std::env::var("FAIRDRAIN_MEMBER_GROUP").unwrap(), std::env::var("FAIRDRAIN_KAFKA").unwrap());
     let names = ["A", "B", "C"].map(|name| format!("{group}-{name}"));
     let topics: Vec<_> = names.iter().map(|name| (name.as_str(), PARTITIONS)).collect();
     let properties: Vec<(&str, &str)> = properties.split(',').map(|p| p.split_once('=').unwrap()).collect();
@@ -275,7 +278,9 @@ fn a_member_in_a_process_of_its_own() {
 #[test]
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_killed_member_costs_no_more_than_what_it_had_in_hand() {
-    for (name, properties) in [("killed-eager", &EAGER[..]), ("killed-coop", &COOPERATIVE), ("killed-consumer", &CONSUMER)] {
+    for (name, properties) in
+        [("killed-eager", &EAGER[..]), ("killed-coop", &COOPERATIVE), ("killed-consumer", &CONSUMER)]
+    {
         let stand = Stand::new(name, RECORDS);
         let a = join(stand.plan(Name::Fair, properties)).unwrap();
         let doomed = stand.process(properties, "");
@@ -298,7 +303,9 @@ fn a_killed_member_costs_no_more_than_what_it_had_in_hand() {
 #[test]
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_frozen_member_loses_its_partitions_and_comes_back() {
-    for (name, properties) in [("frozen-eager", &EAGER[..]), ("frozen-coop", &COOPERATIVE), ("frozen-consumer", &CONSUMER)] {
+    for (name, properties) in
+        [("frozen-eager", &EAGER[..]), ("frozen-coop", &COOPERATIVE), ("frozen-consumer", &CONSUMER)]
+    {
         let stand = Stand::new(name, RECORDS);
         let a = join(stand.plan(Name::Fair, properties)).unwrap();
         let mut frozen = stand.process(properties, "");
@@ -388,4 +395,74 @@ fn consumers_of_one_service_may_share_one_group() {
     let seen = member.stop().unwrap();
     println!("one group: {} assignments, {} revocations", seen.assignments, seen.revocations);
     assert_eq!(account(&[seen]), 0);
+}
+
+#[test]
+#[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
+fn work_of_three_poll_intervals_costs_neither_the_group_nor_what_was_fetched() {
+    for (name, scheduler, properties) in [
+        ("slow-eager", Name::Fair, &EAGER[..]),
+        ("slow-coop", Name::Single, &COOPERATIVE),
+        ("slow-consumer", Name::Fair, &CONSUMER),
+    ] {
+        let stand = Stand::new(name, RECORDS);
+        let mut plan = stand.plan(scheduler, properties);
+        plan = plan.properties(&[("max.poll.interval.ms", "6000"), ("statistics.interval.ms", "200")]);
+        let mut first = true;
+        plan.consumers.application = Application::callback(move |_| {
+            if std::mem::take(&mut first) {
+                thread::sleep(StdDuration::from_secs(20));
+            }
+        });
+        let member = join(plan).unwrap();
+        drain(&[&member], &[], 90);
+        thread::sleep(StdDuration::from_millis(500));
+        let statistics = member.handle.statistics()[0].unwrap();
+        let seen = member.stop().unwrap();
+        println!("{name}: {statistics:?}");
+        assert_eq!((seen.revocations, seen.lost), (0, 0), "{name}");
+        assert_eq!(statistics.received_records, TOTAL as u64, "{name}: fetched again");
+        assert_eq!(account(&[seen]), 0, "{name}");
+    }
+}
+
+/// 24 MB of backlog, and nobody takes it.
+#[test]
+#[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
+fn what_waits_in_the_client_stays_within_the_stated_bound() {
+    const VALUE: u64 = 1_000;
+    let stand = Stand::new("memory", 0);
+    let records = (0..4_000 * PARTITIONS).map(|n| fairdrain::broker::kafka::Record {
+        partition: n % PARTITIONS,
+        key: Vec::new(),
+        value: vec![b'x'; VALUE as usize],
+    });
+    let topic = NewTopic {
+        name: stand.names[0].clone(),
+        partitions: PARTITIONS,
+        batch_records: 100,
+        records: records.collect(),
+    };
+    put(&stand.target, &[], &[topic]).unwrap();
+    // The threshold of a hand-over of 100, and one answer on its way. The shared queue: the same for all partitions together.
+    let split = u64::from(PARTITIONS) * (300 * VALUE + (1 << 20));
+    let shared = 2_000 * VALUE + u64::from(PARTITIONS) * (1 << 20);
+    for (scheduler, bound) in [(Name::Fair, split), (Name::Single, shared)] {
+        let mut plan = stand.plan(scheduler, &COOPERATIVE).property("statistics.interval.ms", "50");
+        if scheduler == Name::Single {
+            plan = plan.property("queued.min.messages", "2000");
+        }
+        plan.consumers.groups = Groups::One(format!("{}-{scheduler}", stand.group));
+        plan.consumers.application = Application::callback(|_| thread::sleep(StdDuration::from_millis(1_500)));
+        let member = join(plan).unwrap();
+        let (began, mut most) = (Instant::now(), 0);
+        while began.elapsed() < StdDuration::from_secs(6) {
+            let statistics = member.handle.statistics();
+            most = most.max(statistics.first().copied().flatten().map_or(0, |s| s.queued_bytes));
+            thread::sleep(StdDuration::from_millis(20));
+        }
+        member.stop().unwrap();
+        println!("{scheduler}: {most} bytes waited, {bound} is the bound");
+        assert!(most > 100 * VALUE && most <= bound, "{scheduler}: {most} of {bound}");
+    }
 }

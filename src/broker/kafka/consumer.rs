@@ -18,6 +18,7 @@ use super::connect::{Position, Share, Topic};
 use super::content::Checker;
 use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
+use super::secrets::Secrets;
 use super::statistics::{Board, Statistics};
 use super::{Event, Log};
 use crate::broker::{Failure, Input};
@@ -58,6 +59,8 @@ pub(super) struct Setup {
     pub(super) takes: bool,
     pub(super) share: Share,
     pub(super) conf: Conf,
+    /// What must not be in anything that it reports.
+    pub(super) secrets: Secrets,
     /// It has a `group.instance.id`.
     pub(super) is_static: bool,
     /// `max.poll.interval.ms`.
@@ -118,10 +121,10 @@ pub(super) fn run(
     board: Board,
 ) {
     let (id, shared) = (setup.id, !setup.takes);
-    let log = setup.log.clone();
+    let (log, secrets) = (setup.log.clone(), setup.secrets.clone());
     let conf = std::mem::replace(&mut setup.conf, Conf::new());
     let hook = Box::new(move |call| match call {
-        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(secrets.redact(line)),
         Call::Statistics(json) => {
             Statistics::read(&json, shared).into_iter().for_each(|s| board.put(id.index(), s));
         }
@@ -239,6 +242,13 @@ impl Consumer {
     }
 
     fn fail(&self, topic: Option<TopicId>, failure: Failure) {
+        let redact = |reason| self.setup.secrets.redact(reason);
+        let failure = match failure {
+            Failure::Poll(reason) => Failure::Poll(redact(reason)),
+            Failure::Commit(reason) => Failure::Commit(redact(reason)),
+            Failure::Fetch(reason) => Failure::Fetch(redact(reason)),
+            Failure::Fatal(reason) => Failure::Fatal(redact(reason)),
+        };
         self.send(Input::Failed { consumer: self.setup.id, topic, failure });
     }
 

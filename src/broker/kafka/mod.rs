@@ -58,6 +58,7 @@ mod producer;
 mod put;
 mod run;
 mod runs;
+mod secrets;
 mod statistics;
 mod verify;
 mod watch;

@@ -13,11 +13,11 @@ use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::conf;
 use super::error::Error;
 use super::ffi::{self, Call, Client, Conf};
 use super::mock::Mock;
 use super::secrets::{Secrets, Shown};
-use super::conf;
 use crate::broker::BrokerError;
 
 /// How long an administrative request may take.

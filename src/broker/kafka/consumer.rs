@@ -34,6 +34,8 @@ mod trouble;
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many records are dropped at a time.
+const STALE_SLICE: u32 = 1_000;
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -377,7 +379,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
-        self.forward(&ids);
+        self.clear(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -392,15 +394,28 @@ impl Consumer {
         }
     }
 
-    /// Sends the records of these partitions to the shared queue, if there is one. A partition that was taken away has lost its
-    /// forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
-    /// rd_kafka_toppar_op_fetch_start): its records would pile up where nobody looks.
-    fn forward(&self, ids: &[PartitionId]) {
-        let Some(shared) = &self.shared else { return };
+    /// Makes the queues of partitions ready that are about to be assigned.
+    ///
+    /// What is in them is of an earlier assignment. librdkafka would drop it, but only once the partition is fetched again
+    /// (rdkafka_partition.c: rd_kafka_toppar_op_fetch_start has the version that outdates it), which is after we have begun to look.
+    ///
+    /// And a partition that was taken away has lost its forwarding to the shared queue, and does not get librdkafka's own back
+    /// (rd_kafka_toppar_fetch_stop): its records would pile up where nobody looks.
+    fn clear(&mut self, ids: &[PartitionId]) {
+        let mut stale = Vec::new();
         for id in ids {
-            let place = self.setup.topics.iter().position(|t| t.id == id.topic);
-            let queue = place.and_then(|place| self.forwarded[place].get(id.partition as usize));
-            queue.into_iter().for_each(|queue| queue.forward(shared));
+            let Some(place) = self.setup.topics.iter().position(|t| t.id == id.topic) else { continue };
+            let partition = id.partition as usize;
+            if let (Some(shared), Some(queue)) = (&self.shared, self.forwarded[place].get(partition)) {
+                // Its own, not what is behind the forwarding.
+                queue.split();
+                while queue.take(STALE_SLICE, &mut stale) > 0 {
+                    stale.clear();
+                }
+                queue.forward(shared);
+            } else {
+                self.flows[place].clear(id.partition);
+            }
         }
     }
 

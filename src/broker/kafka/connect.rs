@@ -185,6 +185,22 @@ impl Share {
         };
         Self::Assign { partitions: topics.iter().flat_map(of).collect(), from }
     }
+
+    /// What instance `instance` (from 0) of `instances` has: of every topic the partitions p with p mod `instances` = `instance`.
+    /// So the records of one key are on one instance, if the topics are co-partitioned.
+    ///
+    /// # Panics
+    /// If there are no instances.
+    #[must_use]
+    pub fn of_instance(topics: &[Topic], instance: u32, instances: u32, from: Position) -> Self {
+        let of = |t: &Topic| {
+            let topic = t.id;
+            (0..t.partitions)
+                .filter(move |p| p % instances == instance)
+                .map(move |p| PartitionId { topic, partition: p })
+        };
+        Self::Assign { partitions: topics.iter().flat_map(of).collect(), from }
+    }
 }
 
 /// Where an explicit assignment begins.

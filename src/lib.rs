@@ -46,6 +46,7 @@ pub mod compare;
 pub mod copartition;
 pub mod drive;
 pub mod fidelity;
+pub mod fleet;
 pub mod metrics;
 pub mod policy;
 #[cfg(feature = "cli")]

@@ -149,17 +149,14 @@ fn protocol(out: &mut Findings, g: &Group, client: Client, group: &Reader) {
         }
         _ => {}
     }
-    let has = match g.protocol {
-        Protocol::Consumer => "range, uniform",
-        Protocol::Classic if matches!(model, "aiokafka" | "kafka-python") => "range, roundrobin",
-        Protocol::Classic => "range, roundrobin, cooperative-sticky",
-    };
-    if !has.split(", ").any(|assignor| assignor == g.assignor.as_str()) {
+    let assignors = client.assignors(g.protocol);
+    if !assignors.contains(&g.assignor) {
         let who = match g.protocol {
             Protocol::Consumer => "the consumer protocol".to_owned(),
             Protocol::Classic => format!("{model} with the classic protocol"),
         };
         let problem = Problem::new(format!("{who} has no assignor `{}`", g.assignor.as_str()));
+        let has = assignors.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
         out.error(group.at("assignor"), problem.help(format!("there are {has}")));
     }
     if g.protocol == Protocol::Consumer {

@@ -6,6 +6,7 @@ use fairdrain_sim::World;
 
 use crate::broker::sim::{SimBroker, world_config};
 use crate::broker::{Action, BrokerError, Input, Signal};
+use crate::copartition::Refusal;
 use crate::drive::{Driven, Observer, drive};
 use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
@@ -33,6 +34,9 @@ pub enum RunError {
     /// The client can't do the scheduler.
     #[error(transparent)]
     Incapable(#[from] Incapable),
+    /// Some inputs might never be complete.
+    #[error(transparent)]
+    Split(#[from] Refusal),
     /// The backend can't do what was asked; says why.
     #[error("{0}")]
     Unsupported(String),

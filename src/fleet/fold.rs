@@ -174,6 +174,15 @@ impl FleetFold {
             Input::Failed { failure: Failure::Commit(_), .. } => self.commits_refused += 1,
             _ => {}
         }
+        self.tick(now);
+    }
+
+    /// Time has come this far.
+    pub(super) fn tick(&mut self, now: Time) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.advance(now);
         if self.left == 0 {
             self.finish(None);
         } else if self.polls >= self.limits.polls {

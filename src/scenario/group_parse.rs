@@ -169,7 +169,7 @@ fn protocol(out: &mut Findings, g: &Group, client: Client, group: &Reader) {
 
 /// What of the instances makes no sense, or makes no difference.
 pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>) {
-    let Read { instances: entries, group, consumer, faults, .. } = *read;
+    let &Read { instances: entries, group, consumer, faults, .. } = read;
     for r in entries.iter().filter(|r| r.sound(&["joins", "leaves", "returns"])) {
         let (joins, leaves, returns) = (r.duration("joins"), r.duration_given("leaves"), r.duration_given("returns"));
         if let Some(at) = leaves.filter(|at| *at <= joins) {
@@ -191,6 +191,20 @@ pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>)
     }
     if s.instances.is_empty() {
         return;
+    }
+    if !s.instances.iter().any(|i| i.joins.is_zero()) && out.errors.is_empty() {
+        let problem = Problem::new("time zero is when the first instance joins, and none joins at 0 s");
+        out.error(entries[0].at("joins"), problem.help("joins = \"0 s\""));
+    }
+    for (topic, entry) in s.topics.iter().zip(read.entry_of_topic).filter(|(t, _)| t.keys < t.partitions) {
+        let r = &read.topics[*entry];
+        if r.sound(&["keys", "partitions"]) {
+            let problem = Problem::new(format!(
+                "`{}` has {} keys in {} partitions: with [[instances]] a key is in one partition, and some would have none",
+                topic.name, topic.keys, topic.partitions
+            ));
+            out.error(r.at("keys"), problem.help(format!("keys = {} or more", topic.partitions)));
+        }
     }
     let crash = s.faults.iter().zip(faults).find(|(f, _)| f.kind == FaultKind::Crash);
     if let (Some((_, fault)), true) = (crash, out.errors.is_empty()) {

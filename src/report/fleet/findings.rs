@@ -1,0 +1,87 @@
+//! Runs of several instances in sentences.
+
+use super::super::units::counted;
+use super::super::view::client_label;
+use super::model::{FleetCompared, FleetRow};
+use super::view::shown;
+use crate::fleet::Way;
+
+/// What the words in the tables mean.
+pub(in crate::report) fn legend(rows: &[&FleetRow]) -> Vec<String> {
+    let words = "TTCI, time to complete input: until one instance has processed a record of a key (a station, an account) of every \
+                 required topic. Inputs split: complete on no instance, though all records have been processed. Stopped: no partition \
+                 with records left has an owner, after it had one. Without owner: the same of one partition. Duplicates: records \
+                 processed again, after a rebalance or a crash. Time 0 is when the first instance starts."
+        .to_owned();
+    let ways = Way::ALL.into_iter().filter(|way| rows.iter().any(|r| r.assignment == way.as_str()));
+    let ways: Vec<String> = ways.map(|way| format!("{way}, {}", way.description())).collect();
+    [words, format!("Assignments: {}.", ways.join("; "))].into()
+}
+
+/// All findings, in reading order.
+pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
+    let mut said = Vec::new();
+    for row in &compared.rows {
+        let who = label(compared, row);
+        let worst = row.worst();
+        if worst.split_keys > 0 {
+            let keys = worst.split_keys;
+            let never = if keys == 1 { "is never complete" } else { "are never complete" };
+            said.push(format!(
+                "{who}: {} {never}: the records are processed, but of different topics on different instances.",
+                counted(u64::from(keys), "input", "inputs")
+            ));
+        }
+        if worst.left_records > 0 {
+            said.push(format!(
+                "{who}: {} not processed when the run ended.",
+                counted(worst.left_records, "record was", "records were")
+            ));
+        }
+        if worst.committed == Some(false) {
+            said.push(format!("{who}: not everything was committed when all instances had closed."));
+        }
+        said.extend(row.failure.as_ref().map(|why| format!("{who}: failed: {why}.")));
+    }
+    said.extend(verdict(compared));
+    said.extend(compared.refused.iter().map(|(what, why)| format!("Not run, {what}: {why}.")));
+    said
+}
+
+/// Of the assignments that keep inputs whole, which stops least and which most.
+fn verdict(compared: &FleetCompared) -> Option<String> {
+    let mut whole: Vec<&FleetRow> =
+        compared.rows.iter().filter(|r| r.worst().split_keys == 0 && r.ends.complete == r.seeds).collect();
+    if whole.len() < 2 {
+        return None;
+    }
+    whole.sort_by_key(|r| (r.median.stopped_us, r.median.unowned_max_us, r.median.ttci_p95_us));
+    let (best, last) = (whole[0], whole[whole.len() - 1]);
+    if best.median.stopped_us == last.median.stopped_us {
+        return None;
+    }
+    Some(format!(
+        "Of those that keep every input whole here, {} stops everything {}, {} {}.",
+        label(compared, best),
+        shown(best.median.stopped_us),
+        label(compared, last),
+        shown(last.median.stopped_us),
+    ))
+}
+
+/// A row in as few words as tell it from the others.
+fn label(compared: &FleetCompared, row: &FleetRow) -> String {
+    let differs = |get: fn(&FleetRow) -> String| compared.rows.iter().any(|r| get(r) != get(row));
+    let mut words = Vec::new();
+    if differs(|r| r.client.clone()) {
+        words.push(client_label(&row.client));
+    }
+    if differs(|r| r.scheduler.clone()) {
+        words.push(row.scheduler.clone());
+    }
+    if differs(|r| r.cap_records.to_string()) {
+        words.push(format!("cap {}", row.cap_records));
+    }
+    words.push(row.assignment.clone());
+    words.join(" ")
+}

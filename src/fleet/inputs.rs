@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::keys::{PlacedKeys, partition_id};
+use super::keys::PlacedKeys;
 use crate::assemble::done_at;
 use crate::{PartitionId, Run, Time, TopicId, TopicSet};
 
@@ -130,6 +130,7 @@ impl Assembly {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys::partition_id;
     use super::*;
     use crate::scenario::Topic;
 

@@ -6,8 +6,10 @@
 
 pub use keys::PlacedKeys;
 pub use metrics::{FleetMetrics, FleetTopic, InstanceMetrics, Unowned};
+pub use run::{FleetSimulation, Watcher, simulate_fleet};
 pub use way::{UnknownWay, Way};
 
+mod config;
 mod fold;
 mod inputs;
 mod keys;
@@ -15,4 +17,5 @@ mod logs;
 mod metrics;
 mod owners;
 mod ranges;
+mod run;
 mod way;

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fairdrain_sim::Output;
 use fairdrain_sim::fleet::Fleet;
 
 use super::config::{fleet_config, topic_groups};
 use super::fold::FleetFold;
 use super::metrics::FleetMetrics;
-use crate::broker::sim::{submit, translate};
-use crate::broker::{Action, Input};
+use crate::broker::Input;
+use crate::broker::sim::{input, submit};
 use crate::copartition::{self, Means, Refusal};
 use crate::metrics::End;
 use crate::policy::{AnyPolicy, Name, Settings};
@@ -129,15 +130,8 @@ impl FleetSimulation {
         let committed = (stopped == Stopped::Complete && self.config.commit != Commit::None).then(|| run.is_committed());
         let fingerprint = run.fleet.fingerprint();
         let mut metrics = run.fold.metrics();
-        match (stopped, closed) {
-            (Stopped::Stuck, _) => {
-                metrics.end = End::Failed("nothing happens any more, and not everything is processed".to_owned());
-            }
-            (_, Err(instance)) => {
-                let within = self.time_limit;
-                metrics.end = End::Failed(format!("instance {} has not closed within {within}", instance + 1));
-            }
-            _ => {}
+        if let Err(instance) = closed {
+            metrics.end = End::Failed(format!("instance {} has not closed within {}", instance + 1, self.time_limit));
         }
         FleetMetrics { rebalances, committed, fingerprint, ..metrics }
     }
@@ -165,8 +159,6 @@ enum Stopped {
     Complete,
     /// A limit was reached, or it was stopped from outside.
     Limit,
-    /// Nothing will ever happen again.
-    Stuck,
 }
 
 /// One run.
@@ -187,11 +179,10 @@ impl Running<'_> {
         loop {
             self.take_moments();
             let until = self.moments.front().map_or(limit, |m| m.at.min(limit));
-            match self.fleet.next_until(until) {
-                Some((now, instance, output)) => self.tell(instance, now, translate(output)),
+            match self.fleet.next_before(until) {
+                Some((now, instance, output)) => self.tell(instance, now, output),
                 // Nobody runs, and nothing is on its way: time passes until the next moment.
-                None if until < limit || self.fleet.now() >= limit => self.fold.tick(self.fleet.now()),
-                None => return Stopped::Stuck,
+                None => self.fold.tick(self.fleet.now()),
             }
             match self.fold.end() {
                 Some(None) => return Stopped::Complete,
@@ -240,15 +231,13 @@ impl Running<'_> {
     }
 
     /// Tells an instance all that is there for it, and does what it wants then.
-    fn tell(&mut self, instance: u32, now: Time, input: Input) {
-        let mut next = Some((now, input));
-        while let Some((now, input)) = next {
-            self.tell_one(instance, now, input);
-            next = None;
+    fn tell(&mut self, instance: u32, now: Time, output: Output) {
+        let mut next = Some((now, output));
+        while let Some((now, output)) = next {
+            self.tell_one(instance, now, input(output));
             // What is there together is handed over together, as in `drive`.
-            if self.fleet.world(instance).has_output() {
-                next = self.fleet.next_of(instance).map(|(now, output)| (now, translate(output)));
-            }
+            let more = self.fleet.world(instance).has_output();
+            next = if more { self.fleet.next_of(instance) } else { None };
         }
         self.submit(instance);
     }
@@ -294,8 +283,8 @@ impl Running<'_> {
             }
         }
         while let Some(open) = self.sessions.iter().position(Option::is_some) {
-            match self.fleet.next_until(by) {
-                Some((now, instance, output)) => self.tell(instance, now, translate(output)),
+            match self.fleet.next_before(by) {
+                Some((now, instance, output)) => self.tell(instance, now, output),
                 None => return Err(open as u32),
             }
         }

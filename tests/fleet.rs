@@ -21,15 +21,33 @@ fn run(scenario: &Scenario, scheduler: Name) -> FleetMetrics {
 
 #[test]
 fn look() {
-    for more in ["[[instances]]\ncount = 1\n", "[[instances]]\ncount = 3\n", "[group]\ncopartitioned = false\n[[instances]]\ncount = 2\n[[instances]]\nleaves = \"8 s\"\nreturns = \"15 s\"\n",
-     "[group]\ncopartitioned = false\n[[instances]]\ncount = 2\n[[instances]]\nleaves = \"8 s\"\nhow = \"crash\"\nreturns = \"15 s\"\n"] {
+    for more in [
+        "[[instances]]\ncount = 1\n",
+        "[[instances]]\ncount = 3\n",
+        "[group]\ncopartitioned = false\n[[instances]]\ncount = 2\n[[instances]]\nleaves = \"8 s\"\nreturns = \"15 s\"\n",
+        "[group]\ncopartitioned = false\n[[instances]]\ncount = 2\n[[instances]]\nleaves = \"8 s\"\nhow = \"crash\"\nreturns = \"15 s\"\n",
+    ] {
         let s = scenario(more);
         for way in [Way::Range, Way::RoundRobin, Way::CooperativeSticky, Way::ConsumerRange, Way::ConsumerUniform] {
             for scheduler in [Name::Single, Name::Fair, Name::Multi] {
                 let mut s = way.applied(&s);
                 s.group.copartitioned = false;
                 let m = run(&s, scheduler);
-                println!("{more:?} {way} {scheduler}: {:?} drain {:?} ttci {:?} split {} dup {} reb {:?} first {:?} stopped {:?} committed {:?} refused {} polls {} {:?}", m.end, m.drain, m.ttci.p95, m.split, m.duplicates, m.rebalances, m.first_assigned, m.stopped, m.committed, m.commits_refused, m.polls, m.instances.iter().map(|i| (i.processed, i.partitions, i.starts)).collect::<Vec<_>>());
+                println!(
+                    "{more:?} {way} {scheduler}: {:?} drain {:?} ttci {:?} split {} dup {} reb {:?} first {:?} stopped {:?} committed {:?} refused {} polls {} {:?}",
+                    m.end,
+                    m.drain,
+                    m.ttci.p95,
+                    m.split,
+                    m.duplicates,
+                    m.rebalances,
+                    m.first_assigned,
+                    m.stopped,
+                    m.committed,
+                    m.commits_refused,
+                    m.polls,
+                    m.instances.iter().map(|i| (i.processed, i.partitions, i.starts)).collect::<Vec<_>>()
+                );
             }
         }
     }

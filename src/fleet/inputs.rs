@@ -122,8 +122,7 @@ impl Assembly {
 
     /// The same process begins again, without its memory.
     pub(super) fn restarted(&self) -> Self {
-        let partitions: Vec<u32> =
-            self.topics.iter().map(|t| t.as_ref().map_or(0, |t| t.owned.len() as u32)).collect();
+        let partitions: Vec<u32> = self.topics.iter().map(|t| t.as_ref().map_or(0, |t| t.owned.len() as u32)).collect();
         Self::new(&self.plan, &partitions)
     }
 }

@@ -124,9 +124,13 @@ mod tests {
         for partitioner in ALL {
             for (keys, partitions) in [(10, 1), (10, 4), (4, 4), (7, 2), (100, 3)] {
                 let it = placed(keys, partitions, partitioner);
-                let mut found: Vec<u32> = (0..partitions).flat_map(|p| it.of_partition(p).collect::<Vec<_>>()).collect();
+                let mut found: Vec<u32> =
+                    (0..partitions).flat_map(|p| it.of_partition(p).collect::<Vec<_>>()).collect();
                 found.sort_unstable();
-                assert!(found.iter().copied().eq(0..keys), "{partitioner:?} {keys} keys, {partitions} partitions: {found:?}");
+                assert!(
+                    found.iter().copied().eq(0..keys),
+                    "{partitioner:?} {keys} keys, {partitions} partitions: {found:?}"
+                );
             }
         }
     }

@@ -30,8 +30,7 @@ mod tests {
         let backlog = Topic { partitions: 3, backlog: 450, ..Topic::example() };
         assert_eq!(ends(&backlog), [200, 150, 100]);
         // Five batches of two records, one a second, the first in the third partition: 2, 0, 1, 2, 0.
-        let arrival =
-            Arrival { records_per_kilosecond: 2_000, batch_records: 2, until: Duration::from_millis(5_500) };
+        let arrival = Arrival { records_per_kilosecond: 2_000, batch_records: 2, until: Duration::from_millis(5_500) };
         let both = Topic { arrival: Some(arrival), ..backlog };
         assert_eq!(ends(&both), [204, 152, 104]);
     }

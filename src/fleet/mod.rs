@@ -4,11 +4,15 @@
 //! ([`crate::run`]). What they have in common is the group coordinator. [`FleetSimulation`] starts, stops and kills them as the
 //! scenario says, until every record has been processed, and gives [`FleetMetrics`].
 
+#[cfg(feature = "cli")]
+pub use compare::{Ways, compare_fleet};
 pub use keys::PlacedKeys;
 pub use metrics::{FleetMetrics, FleetTopic, InstanceMetrics, Unowned};
 pub use run::{FleetSimulation, Watcher, simulate_fleet};
 pub use way::{UnknownWay, Way};
 
+#[cfg(feature = "cli")]
+mod compare;
 mod config;
 mod fold;
 mod inputs;

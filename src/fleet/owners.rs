@@ -67,12 +67,7 @@ impl Owners {
             orphans: 0,
             without: Stretch::default(),
         };
-        Self {
-            topics: has_left.into_iter().map(topic).collect(),
-            served: 0,
-            stopped: Stretch::default(),
-            first: None,
-        }
+        Self { topics: has_left.into_iter().map(topic).collect(), served: 0, stopped: Stretch::default(), first: None }
     }
 
     /// An instance may process a partition from now on.

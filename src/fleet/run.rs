@@ -127,7 +127,8 @@ impl FleetSimulation {
         let rebalances: Vec<(String, u64)> =
             self.groups.iter().map(|g| (g.clone(), run.fleet.coordinator().rebalances(g))).collect();
         let closed = if stopped == Stopped::Complete { run.close() } else { Ok(()) };
-        let committed = (stopped == Stopped::Complete && self.config.commit != Commit::None).then(|| run.is_committed());
+        let committed =
+            (stopped == Stopped::Complete && self.config.commit != Commit::None).then(|| run.is_committed());
         let fingerprint = run.fleet.fingerprint();
         let mut metrics = run.fold.metrics();
         if let Err(instance) = closed {

@@ -28,7 +28,7 @@ pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
             let keys = worst.split_keys;
             let never = if keys == 1 { "is never complete" } else { "are never complete" };
             said.push(format!(
-                "{who}: {} {never}: the records are processed, but of different topics on different instances.",
+                "{who}: {} {never}: records of all topics are processed, but on different instances, or before and after a restart.",
                 counted(u64::from(keys), "input", "inputs")
             ));
         }
@@ -44,7 +44,12 @@ pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
         said.extend(row.failure.as_ref().map(|why| format!("{who}: failed: {why}.")));
     }
     said.extend(verdict(compared));
-    said.extend(compared.refused.iter().map(|(what, why)| format!("Not run, {what}: {why}.")));
+    said.extend(
+        compared
+            .refused
+            .iter()
+            .map(|r| format!("Not run: {} under {}: {}.", r.assignments.join(", "), r.scheduler, r.reason)),
+    );
     said
 }
 

@@ -1,8 +1,10 @@
 //! Reports of several instances: what they hold, and what can be made of it.
 
-pub use model::{FleetCompared, FleetLoad, FleetMeasures, FleetRow, FleetTopicMeasures, InstanceMeasures, InstancePlan};
 pub(super) use csv::render as csv;
 pub(super) use findings::{findings, legend};
+pub use model::{
+    FleetCompared, FleetLoad, FleetMeasures, FleetRow, FleetTopicMeasures, InstanceMeasures, InstancePlan, Refused,
+};
 pub(super) use view::{grids, load, plan};
 
 mod csv;

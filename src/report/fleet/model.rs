@@ -1,6 +1,5 @@
 //! What a report holds of runs of several instances.
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::model::Ends;
@@ -23,8 +22,19 @@ pub struct FleetCompared {
     pub instances: Vec<InstancePlan>,
     /// One entry per client, scheduler, cap and assignment.
     pub rows: Vec<FleetRow>,
-    /// What was not run because nothing keeps the records of a key together: the combination, and why.
-    pub refused: IndexMap<String, String>,
+    /// What was not run because nothing keeps the records of a key together.
+    pub refused: Vec<Refused>,
+}
+
+/// Combinations that were not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The scheduler.
+    pub scheduler: String,
+    /// With which assignments.
+    pub assignments: Vec<String>,
+    /// Why, and what to write instead.
+    pub reason: String,
 }
 
 /// A topic as loaded.

@@ -1,6 +1,6 @@
 //! From a scenario with instances to a simulated fleet.
 
-use fairdrain_sim::fleet::{FleetConfig, InstanceConfig};
+use fairdrain_sim::fleet::{Fleet, FleetConfig, InstanceConfig};
 use fairdrain_sim::group;
 
 use crate::broker::sim::world_config;
@@ -8,8 +8,8 @@ use crate::policy::Name;
 use crate::run::RunSpec;
 use crate::scenario::{Assignor, GroupProtocol, Ids, OffsetReset, Scenario};
 
-/// The fleet of a scenario, for a scheduler's consumers.
-pub(super) fn fleet_config(scenario: &Scenario, spec: &RunSpec) -> FleetConfig {
+/// The fleet of a scenario at time zero, for a scheduler's consumers.
+pub(super) fn fleet(scenario: &Scenario, spec: &RunSpec) -> Fleet {
     let world = world_config(scenario, spec.client, spec.scheduler, spec.cap);
     let group_ids: Vec<String> = if spec.scheduler.has_consumer_a_topic() {
         topic_groups(scenario, spec.scheduler).into_iter().map(|(_, group)| group).collect()
@@ -21,7 +21,12 @@ pub(super) fn fleet_config(scenario: &Scenario, spec: &RunSpec) -> FleetConfig {
         group_ids: group_ids.clone(),
         static_id: scenario.group.is_static.then(|| format!("{}-{}", scenario.group.id, i + 1)),
     };
-    FleetConfig { group: group_config(scenario), instances: (0..scenario.instances.len()).map(instance).collect() }
+    let instances = (0..scenario.instances.len()).map(instance).collect();
+    let mut fleet = Fleet::new(&FleetConfig { group: group_config(scenario), instances });
+    if scenario.is_explicit() {
+        fleet.share_out();
+    }
+    fleet
 }
 
 /// By topic: its name, and the group whose member has it.

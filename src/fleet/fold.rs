@@ -28,6 +28,9 @@ pub(super) struct FleetFold {
     left: u64,
     instances: Vec<Instance>,
     owners: Owners,
+    keys: Arc<[Option<PlacedKeys>]>,
+    /// Keys on several instances at the end.
+    apart: u32,
     /// By key; [`Time::MAX`]: not complete yet.
     completed: Vec<Time>,
     polls: u64,
@@ -85,6 +88,8 @@ impl FleetFold {
             owners: Owners::new(topics.iter().map(|t| t.partitions.iter().map(|p| p.end > 0).collect())),
             topics,
             instances: vec![instance; scenario.instances.len()],
+            keys: plan,
+            apart: 0,
             completed: vec![Time::MAX; keys as usize],
             polls: 0,
             polls_empty: 0,
@@ -205,10 +210,27 @@ impl FleetFold {
     fn finish(&mut self, limit: Option<&'static str>) {
         self.ended = Some(self.now);
         self.limit = limit;
+        self.apart = self.count_apart();
         for (i, it) in self.instances.iter_mut().enumerate() {
             it.metrics.partitions = self.owners.count(i as u32);
         }
         self.owners.end(self.now);
+    }
+
+    /// How many keys have partitions on different instances. Those that nobody has at the moment count with nobody.
+    fn count_apart(&self) -> u32 {
+        let mut home: Vec<Option<u32>> = vec![None; self.completed.len()];
+        let mut apart = vec![false; self.completed.len()];
+        for (topic, keys) in self.keys.iter().enumerate() {
+            let Some(keys) = keys else { continue };
+            for partition in 0..self.topics[topic].partitions.len() as u32 {
+                let Some(owner) = self.owners.of(partition_id(topic, partition)) else { continue };
+                for key in keys.of_partition(partition) {
+                    apart[key as usize] |= *home[key as usize].get_or_insert(owner) != owner;
+                }
+            }
+        }
+        apart.into_iter().filter(|apart| *apart).count() as u32
     }
 
     /// The topics that an instance's inputs still wait for, if that has changed since the last call.
@@ -261,6 +283,7 @@ impl FleetFold {
             drain: topics.iter().map(|t| t.completion).try_fold(Duration::ZERO, |max, t| Some(max.max(t?))),
             split: if self.left == 0 { ttci.never } else { 0 },
             ttci,
+            apart: self.apart,
             duplicates: topics.iter().map(|t| t.duplicates).sum(),
             topics,
             instances: self.instances.iter().map(|i| i.metrics).collect(),

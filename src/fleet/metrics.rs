@@ -9,6 +9,7 @@
 //! | completion (topic) | zero to the first processing of its last record |
 //! | TTCI | per key: zero to the moment at which one instance has processed a record of the key of every required topic. What an instance has seen goes with its process |
 //! | split (keys) | never complete on any instance, though all records have been processed |
+//! | apart (keys) | when the run ends, the partitions that a key is in belong to different instances: from then on no input of it would be complete |
 //! | delivered | records that polls and takes have returned, on all instances |
 //! | duplicates | records processed, minus those processed once: what has been processed again after a rebalance or a crash, by ranges of offsets |
 //! | left | records that nobody has processed |
@@ -35,6 +36,8 @@ pub struct FleetMetrics {
     pub ttci: Ttci,
     /// Keys that are complete nowhere although all records have been processed.
     pub split: u32,
+    /// Keys whose partitions are on different instances when the run ends.
+    pub apart: u32,
     /// Per topic, in the scenario's order.
     pub topics: Vec<FleetTopic>,
     /// Per instance, in the scenario's order.

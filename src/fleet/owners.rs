@@ -137,6 +137,11 @@ impl Owners {
         self.first
     }
 
+    /// Who has a partition.
+    pub(super) fn of(&self, id: PartitionId) -> Option<u32> {
+        self.topics[id.topic.index()].partitions[id.partition as usize].owner
+    }
+
     /// How many partitions an instance has, over all topics.
     pub(super) fn count(&self, instance: u32) -> u32 {
         self.topics.iter().flat_map(|t| &t.partitions).filter(|p| p.owner == Some(instance)).count() as u32

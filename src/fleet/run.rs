@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use fairdrain_sim::Output;
 use fairdrain_sim::fleet::Fleet;
 
-use super::config::{fleet_config, topic_groups};
+use super::config::{fleet, topic_groups};
 use super::fold::FleetFold;
 use super::metrics::FleetMetrics;
 use crate::broker::Input;
@@ -86,7 +86,7 @@ impl FleetSimulation {
         groups.dedup();
         Ok(Self {
             scheduler: spec.scheduler,
-            fleet: Fleet::new(&fleet_config(scenario, spec)),
+            fleet: fleet(scenario, spec),
             fold: FleetFold::new(scenario),
             config: Config::new(spec.scheduler, &settings, scenario.consumer.commit),
             settings,

@@ -4,7 +4,7 @@ use super::super::csv::text;
 use super::super::units::Micros;
 use super::model::{FleetCompared, FleetMeasures};
 
-const HEADER: [&str; 33] = [
+const HEADER: [&str; 34] = [
     "scenario",
     "client",
     "scheduler",
@@ -23,6 +23,7 @@ const HEADER: [&str; 33] = [
     "ttci_max_us",
     "ttci_never_keys",
     "split_keys",
+    "apart_keys",
     "drain_us",
     "first_assigned_us",
     "rebalances",
@@ -109,6 +110,7 @@ fn whole(m: &FleetMeasures, complete: u32) -> Vec<(&'static str, String)> {
         ("ttci_max_us", us(m.ttci_max_us)),
         ("ttci_never_keys", m.ttci_never_keys.to_string()),
         ("split_keys", m.split_keys.to_string()),
+        ("apart_keys", m.apart_keys.to_string()),
         ("drain_us", us(m.drain_us)),
         ("first_assigned_us", us(m.first_assigned_us)),
         ("rebalances", m.rebalances.to_string()),

@@ -9,7 +9,8 @@ use crate::fleet::Way;
 /// What the words in the tables mean.
 pub(in crate::report) fn legend(rows: &[&FleetRow]) -> Vec<String> {
     let words = "TTCI, time to complete input: until one instance has processed a record of a key (a station, an account) of every \
-                 required topic. Inputs split: complete on no instance, though all records have been processed. Stopped: no partition \
+                 required topic. Inputs split: complete on no instance, though all records have been processed; apart at the end: their \
+                 partitions belong to different instances when the run ends, and no further input would be complete. Stopped: no partition \
                  with records left has an owner, after it had one. Without owner: the same of one partition. Duplicates: records \
                  processed again, after a rebalance or a crash. Time 0 is when the first instance starts."
         .to_owned();
@@ -24,6 +25,13 @@ pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
     for row in &compared.rows {
         let who = label(compared, row);
         let worst = row.worst();
+        let apart = u64::from(worst.apart_keys);
+        if apart > 0 && worst.left_records == 0 {
+            said.push(format!(
+                "{who}: {} on different instances at the end: from then on they would never be complete.",
+                counted(apart, "input was", "inputs were")
+            ));
+        }
         if worst.split_keys > 0 {
             let keys = worst.split_keys;
             let never = if keys == 1 { "is never complete" } else { "are never complete" };
@@ -56,7 +64,7 @@ pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
 /// Of the assignments that keep inputs whole, which stops least and which most.
 fn verdict(compared: &FleetCompared) -> Option<String> {
     let mut whole: Vec<&FleetRow> =
-        compared.rows.iter().filter(|r| r.worst().split_keys == 0 && r.ends.complete == r.seeds).collect();
+        compared.rows.iter().filter(|r| r.copartitioned && keeps_whole(r) && r.ends.complete == r.seeds).collect();
     if whole.len() < 2 {
         return None;
     }
@@ -66,12 +74,16 @@ fn verdict(compared: &FleetCompared) -> Option<String> {
         return None;
     }
     Some(format!(
-        "Of those that keep every input whole here, {} stops everything {}, {} {}.",
+        "Of the assignments that keep every input whole, {} stops everything {}, {} {}.",
         label(compared, best),
         shown(best.median.stopped_us),
         label(compared, last),
         shown(last.median.stopped_us),
     ))
+}
+
+fn keeps_whole(row: &FleetRow) -> bool {
+    row.worst().split_keys == 0 && row.worst().apart_keys == 0
 }
 
 /// A row in as few words as tell it from the others.

@@ -115,6 +115,8 @@ pub struct FleetMeasures {
     pub ttci_never_keys: u32,
     /// Those of them whose records have all been processed, on different instances.
     pub split_keys: u32,
+    /// Keys whose partitions were on different instances at the end.
+    pub apart_keys: u32,
     /// Records delivered, repetitions included.
     pub delivered_records: u64,
     /// Records processed again.

@@ -69,6 +69,7 @@ fn grid(compared: &FleetCompared, client: &str, rows: &[&FleetRow], topics_shown
     add("TTCI p95", &|m| time(m.ttci_p95_us));
     add("TTCI max", &|m| time(m.ttci_max_us));
     add("inputs split", &|m| grouped(u64::from(m.split_keys)));
+    add("  apart at the end", &|m| grouped(u64::from(m.apart_keys)));
     add("drain", &|m| time(m.drain_us));
     add("first assignment", &|m| time(m.first_assigned_us));
     add("rebalances", &|m| grouped(m.rebalances));

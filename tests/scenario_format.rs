@@ -277,7 +277,7 @@ until = "2 s"
 
 #[test]
 fn every_bundled_scenario_reads_without_a_warning() {
-    assert_eq!(bundled().len(), 15);
+    assert_eq!(bundled().len(), 19);
     for b in bundled() {
         let p = Scenario::load(Path::new(b.name)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(p.scenario.name, b.name);

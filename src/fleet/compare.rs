@@ -111,7 +111,7 @@ fn rows(clients: &[Scenario], plan: &Plan, ways: &Ways) -> Result<(Vec<RowSpec>,
                     if *ways != Ways::All {
                         return Err(RunError::Split(refusal));
                     }
-                    note(&mut refused, scheduler, way, refusal.to_string());
+                    note(&mut refused, scheduler, way, &refusal.to_string());
                     continue;
                 }
                 // Which member comes first is drawn by the coordinator.
@@ -148,17 +148,15 @@ fn ways_of(scenario: &Scenario, client: Client, ways: &Ways) -> Result<Vec<Way>,
 }
 
 /// What is refused for the same reason is said once.
-fn note(refused: &mut Vec<Refused>, scheduler: Name, way: Way, reason: String) {
-    let known = refused.iter_mut().find(|r| r.scheduler == scheduler.as_str() && r.reason == reason);
-    let assignments = match known {
-        Some(known) => &mut known.assignments,
-        None => {
-            refused.push(Refused { scheduler: scheduler.to_string(), assignments: Vec::new(), reason });
-            &mut refused.last_mut().expect("it has just been added").assignments
+fn note(refused: &mut Vec<Refused>, scheduler: Name, way: Way, reason: &str) {
+    if !refused.iter().any(|r| r.reason == reason) {
+        refused.push(Refused { schedulers: Vec::new(), assignments: Vec::new(), reason: reason.to_owned() });
+    }
+    let Some(it) = refused.iter_mut().find(|r| r.reason == reason) else { return };
+    for (list, name) in [(&mut it.schedulers, scheduler.as_str()), (&mut it.assignments, way.as_str())] {
+        if !list.iter().any(|known| known == name) {
+            list.push(name.to_owned());
         }
-    };
-    if !assignments.iter().any(|a| a == way.as_str()) {
-        assignments.push(way.to_string());
     }
 }
 

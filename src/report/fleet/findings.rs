@@ -51,20 +51,23 @@ pub(in crate::report) fn findings(compared: &FleetCompared) -> Vec<String> {
         }
         said.extend(row.failure.as_ref().map(|why| format!("{who}: failed: {why}.")));
     }
-    said.extend(verdict(compared));
+    let mut clients: Vec<&str> = compared.rows.iter().map(|r| r.client.as_str()).collect();
+    clients.dedup();
+    said.extend(clients.iter().filter_map(|client| verdict(compared, client)));
     said.extend(
         compared
             .refused
             .iter()
-            .map(|r| format!("Not run: {} under {}: {}.", r.assignments.join(", "), r.scheduler, r.reason)),
+            .map(|r| format!("Not run: {} under {}: {}.", r.assignments.join(", "), r.schedulers.join(", "), r.reason)),
     );
     said
 }
 
-/// Of the assignments that keep inputs whole, which stops least and which most.
-fn verdict(compared: &FleetCompared) -> Option<String> {
+/// Of one client's assignments that keep inputs whole, which stops least and which most.
+fn verdict(compared: &FleetCompared, client: &str) -> Option<String> {
+    let rows = compared.rows.iter().filter(|r| r.client == client);
     let mut whole: Vec<&FleetRow> =
-        compared.rows.iter().filter(|r| r.copartitioned && keeps_whole(r) && r.ends.complete == r.seeds).collect();
+        rows.filter(|r| r.copartitioned && keeps_whole(r) && r.ends.complete == r.seeds).collect();
     if whole.len() < 2 {
         return None;
     }

@@ -29,8 +29,8 @@ pub struct FleetCompared {
 /// Combinations that were not run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// The scheduler.
-    pub scheduler: String,
+    /// The schedulers.
+    pub schedulers: Vec<String>,
     /// With which assignments.
     pub assignments: Vec<String>,
     /// Why, and what to write instead.

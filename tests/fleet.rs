@@ -30,6 +30,9 @@ fn instances(n: usize) -> Scenario {
 fn shared(way: Way, scenario: &Scenario) -> Scenario {
     let mut it = way.applied(scenario);
     it.group.copartitioned = false;
+    // Quick, so that a rebalance is over while there is work left.
+    it.group.heartbeat_interval = Duration::from_millis(100);
+    it.group.initial_rebalance_delay = Duration::ZERO;
     it
 }
 
@@ -132,7 +135,7 @@ fn a_restart_in_order_costs_no_record_twice() {
     for way in Way::ALL {
         let mut it = shared(way, &instances(3));
         let at = Duration::from_millis;
-        it.instances[1].leaves = Some(Leave { at: at(6_500), how: Departure::Stop, returns: Some(at(7_000)) });
+        it.instances[1].leaves = Some(Leave { at: at(700), how: Departure::Stop, returns: Some(at(900)) });
         let run = run(&it, Name::Fair);
         nothing_is_lost(&run, 2400, way.as_str());
         assert_eq!(run.instances[1].starts, 2, "{way}");
@@ -145,7 +148,7 @@ fn a_restart_in_order_costs_no_record_twice() {
 fn a_crash_costs_no_more_twice_than_was_in_hand() {
     for way in [Way::Range, Way::ConsumerRange, Way::Explicit] {
         let mut it = shared(way, &instances(3));
-        let (at, returns) = (Duration::from_millis(6_333), Some(Duration::from_millis(6_500)));
+        let (at, returns) = (Duration::from_millis(733), Some(Duration::from_millis(900)));
         it.instances[2].leaves = Some(Leave { at, how: Departure::Crash, returns });
         let run = run(&it, Name::Fair);
         nothing_is_lost(&run, 2400, way.as_str());
@@ -177,7 +180,7 @@ fn a_static_member_comes_back_without_a_rebalance() {
 fn an_eager_rebalance_stops_everybody_and_an_incremental_one_does_not() {
     let stopped = |way| {
         let mut it = shared(way, &instances(3));
-        it.instances[2].joins = Duration::from_secs(7);
+        it.instances[2].joins = Duration::from_millis(700);
         run(&it, Name::Fair).stopped.total
     };
     assert!(stopped(Way::Range) > Duration::from_millis(1), "{}", stopped(Way::Range));
@@ -278,8 +281,8 @@ fn one_instance_polls_as_a_run_of_one_process_does() {
 /// Starts, stops and crashes at any time; the first instance stays.
 fn any_life() -> impl Strategy<Value = Vec<Instance>> {
     let ms = |range: core::ops::Range<u64>| range.prop_map(Duration::from_millis);
-    let leave = (ms(1..6_000), any::<bool>(), prop::option::of(ms(1..6_000)));
-    let instance = (ms(0..9_000), prop::option::of(leave)).prop_map(|(joins, leave)| Instance {
+    let leave = (ms(1..2_000), any::<bool>(), prop::option::of(ms(1..2_000)));
+    let instance = (ms(0..2_500), prop::option::of(leave)).prop_map(|(joins, leave)| Instance {
         joins,
         leaves: leave.map(|(after, crash, back)| {
             let at = joins + after;

@@ -118,7 +118,7 @@ pub(crate) fn measure(
             usage!("this program was built without the feature `kafka`: install it with default features")
         }
     };
-    let (scenarios, fleets, complete) = match done {
+    let (scenarios, fleets, mut complete) = match done {
         Runs::Done { scenarios, fleets, complete } => (scenarios, fleets, complete),
         Runs::Differ(what) => return Ok(Measured::Differs(what)),
     };
@@ -126,6 +126,13 @@ pub(crate) fn measure(
     let results = Some(Results::with_fleets(scenarios, fleets));
     let (deterministic, measured) = match place {
         Place::Simulation => (results, None),
+        Place::Real { .. } if backend.with_simulation() => match simulate(selected, &stop, twice)? {
+            Runs::Done { scenarios, complete: all, .. } => {
+                complete &= all;
+                (Some(Results::new(scenarios)), results)
+            }
+            Runs::Differ(what) => return Ok(Measured::Differs(what)),
+        },
         Place::Real { .. } => (None, results),
     };
     Ok(Measured::Done(Box::new(Report {

@@ -10,7 +10,7 @@ use super::ranges::Ranges;
 use crate::assemble::done_at;
 use crate::broker::{Fact, Failure, Input, Signal};
 use crate::metrics::{End, Ttci};
-use crate::scenario::{Limits, Scenario};
+use crate::scenario::{Commit, Limits, Scenario};
 use crate::{Duration, PartitionId, Run, Time, TopicSet};
 
 /// An observer of all instances.
@@ -26,6 +26,8 @@ pub(super) struct FleetFold {
     topics: Vec<Topic>,
     /// Records not processed, over all topics.
     left: u64,
+    /// What has been processed has to be committed before the run is over.
+    uncommitted: bool,
     instances: Vec<Instance>,
     owners: Owners,
     keys: Arc<[Option<PlacedKeys>]>,
@@ -85,6 +87,7 @@ impl FleetFold {
             ended: None,
             limit: None,
             left: topics.iter().map(|t| t.left).sum(),
+            uncommitted: matches!(scenario.consumer.commit, Commit::PerBatch | Commit::Interval(_)),
             owners: Owners::new(topics.iter().map(|t| t.partitions.iter().map(|p| p.end > 0).collect())),
             topics,
             instances: vec![instance; scenario.instances.len()],
@@ -188,7 +191,7 @@ impl FleetFold {
             return;
         }
         self.advance(now);
-        if self.left == 0 {
+        if self.left == 0 && !self.uncommitted {
             self.finish(None);
         } else if self.polls >= self.limits.polls {
             self.finish(Some("polls"));
@@ -236,6 +239,17 @@ impl FleetFold {
     /// The topics that an instance's inputs still wait for, if that has changed since the last call.
     pub(super) fn demand(&mut self, instance: u32) -> Option<TopicSet> {
         self.instances[instance as usize].assembly.poll_demand()
+    }
+
+    /// Whether the run is over as soon as everything is committed.
+    pub(super) fn waits_for_commits(&self) -> bool {
+        self.left == 0 && self.uncommitted && self.ended.is_none()
+    }
+
+    /// Everything has been committed by now.
+    pub(super) fn set_committed(&mut self, now: Time) {
+        self.uncommitted = false;
+        self.tick(now);
     }
 
     /// Whether the run is over, and if so, by which limit.

@@ -1,7 +1,8 @@
 //! What is measured of several instances.
 //!
-//! Time zero is the moment at which the first instance starts. A run *ends* when every record has been processed once (or at a limit);
-//! what happens while the instances close is not measured, but whether they have committed everything is.
+//! Time zero is the moment at which the first instance starts. A run *ends* when every record has been processed and, if commits
+//! are made during the run, committed (or at a limit); what happens while the instances close is not measured, but whether they have
+//! committed everything is.
 //!
 //! | metric | definition |
 //! |---|---|

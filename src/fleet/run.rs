@@ -156,7 +156,7 @@ fn moments(scenario: &Scenario) -> VecDeque<Moment> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stopped {
-    /// Everything has been processed.
+    /// Everything has been processed, and committed unless that is done in the end.
     Complete,
     /// A limit was reached, or it was stopped from outside.
     Limit,
@@ -184,6 +184,9 @@ impl Running<'_> {
                 Some((now, instance, output)) => self.tell(instance, now, output),
                 // Nobody runs, and nothing is on its way: time passes until the next moment.
                 None => self.fold.tick(self.fleet.now()),
+            }
+            if self.fold.waits_for_commits() && self.is_committed() {
+                self.fold.set_committed(self.fleet.now());
             }
             match self.fold.end() {
                 Some(None) => return Stopped::Complete,

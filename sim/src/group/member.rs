@@ -224,6 +224,8 @@ impl Membership {
         let member = &mut self.members[consumer as usize];
         let Some(sender) = member.sender() else { return false };
         member.id = None;
+        // The answer to a heartbeat that is out comes before that to the leave, and is none to a join.
+        member.void_beats += u32::from(core::mem::take(&mut member.beating));
         match (self.config.protocol, sender.instance) {
             (Protocol::Classic, Some(_)) => return false,
             (Protocol::Classic, None) => self.send(core, consumer, Request::Leave { sender }),

@@ -305,7 +305,7 @@ proptest! {
         way in prop::sample::select(&Way::ALL[..5]),
         scheduler in prop::sample::select(&Name::ALL[..]),
         seed in 1..1_000_u64,
-        commit in prop::sample::select(vec![Commit::PerBatch, Commit::OnStop]),
+        commit in prop::sample::select(vec![Commit::PerBatch, Commit::OnStop, Commit::Interval(Duration::from_millis(300))]),
     ) {
         let mut it = shared(way, &instances(life.len()));
         it.instances.clone_from(&life);

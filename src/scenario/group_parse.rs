@@ -2,7 +2,7 @@
 
 use super::check::Read;
 use super::group::{Assignor, Departure, Group, Ids, Instance, Leave, OffsetReset, Partitioner, Protocol};
-use super::group_keys::SESSION_TIMEOUT_MS;
+use super::group_keys::{GROUP, SESSION_TIMEOUT_MS};
 use super::keys::{Key, Table};
 use super::read::{Findings, Reader};
 use super::resolve::unwritten;
@@ -190,6 +190,10 @@ pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>)
         }
     }
     if s.instances.is_empty() {
+        for key in GROUP.keys.iter().filter(|key| group.has(key.name)) {
+            let problem = Problem::new(format!("`{}` changes nothing without [[instances]]", key.name));
+            out.warn(group.at(key.name), problem.help("add [[instances]] with a count, or take it out"));
+        }
         return;
     }
     if !s.instances.iter().any(|i| i.joins.is_zero()) && out.errors.is_empty() {

@@ -98,7 +98,7 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if error.is::<Usage>() || error.is::<LoadError>() || error.is::<TraceError>() || error.is::<ScenarioErrors>() {
         return Some(Exit::Usage);
     }
-    if let Some(RunError::Incapable(_) | RunError::Split(_)) = error.downcast_ref() {
+    if let Some(RunError::Incapable(_) | RunError::Split(_) | RunError::Unsupported(_)) = error.downcast_ref() {
         return Some(Exit::Usage);
     }
     if let Some(error) = error.downcast_ref::<FileError>() {

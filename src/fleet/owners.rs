@@ -47,7 +47,7 @@ impl Stretch {
             (None, true) => self.since = Some(now),
             (Some(since), false) => {
                 let length = now.since(since);
-                self.total = self.total + length;
+                self.total += length;
                 self.longest = self.longest.max(length);
                 self.since = None;
             }

@@ -98,8 +98,15 @@ impl Simulation {
     /// Prepares the runs of a spec; its seed is not used.
     ///
     /// # Errors
-    /// [`RunError::Incapable`] if the client can't do the scheduler.
+    /// [`RunError::Incapable`] if the client can't do the scheduler; [`RunError::Unsupported`] if the scenario has several instances,
+    /// which [`FleetSimulation`](crate::fleet::FleetSimulation) runs.
     pub fn new(scenario: &Scenario, spec: &RunSpec) -> Result<Self, RunError> {
+        if scenario.has_instances() {
+            return Err(RunError::Unsupported(format!(
+                "{} has [[instances]]: it is no run of one process",
+                scenario.name
+            )));
+        }
         spec.scheduler.means(spec.client)?;
         let settings = scenario.settings(spec.client, spec.cap);
         let config = Config::new(spec.scheduler, &settings, scenario.consumer.commit);

@@ -113,6 +113,9 @@ enum Then {
     Adopt(Vec<u32>),
 }
 
+/// A commit that is not sent yet: whose, and what.
+type QueuedCommit = (Option<Sender>, Vec<(PartitionId, i64)>);
+
 /// A partition whose start position is being looked up.
 #[derive(Clone, Copy, Debug)]
 struct Seek {
@@ -155,7 +158,7 @@ struct Member {
     poll_interval: Timeout,
     polling: bool,
     /// A commit that waits behind a join on the same connection.
-    queued_commit: Option<(Option<Sender>, Vec<(PartitionId, i64)>)>,
+    queued_commit: Option<QueuedCommit>,
     /// Consumer protocol: the commit in progress, in case that it crosses a new epoch on its way.
     commit: Option<(i32, Vec<(PartitionId, i64)>)>,
     /// When the commit in progress may return at the earliest.

@@ -132,7 +132,7 @@ impl World {
             self.core.committed[slot as usize] = Some(*offset);
             self.core.fingerprint.push(u64::from(slot) << 48 ^ *offset as u64);
         }
-        let cost = self.clients[consumer.index()].commit_begins(&mut self.core);
+        let cost = self.clients[consumer.index()].commit_begins(&mut self.core, consumer);
         self.core.schedule(self.core.now + cost, Event::Committed { consumer: consumer.0 });
     }
 

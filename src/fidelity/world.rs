@@ -6,6 +6,7 @@ use fairdrain_sim::log::{Batches, Log};
 use serde_json::{Map, Value};
 
 use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
+use crate::profile::Values;
 use crate::scenario::Client;
 use crate::trace::{Header, Subscribe, TopicBacklog};
 
@@ -18,8 +19,12 @@ pub(super) struct SetUp {
 }
 
 impl SetUp {
-    pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
-        let (client, cap, fill) = client(header)?;
+    pub(super) fn of(header: &Header, values: Option<&Values>) -> Result<Self, ReplayError> {
+        let (mut client, cap, fill) = client(header)?;
+        let values = values.copied().or_else(|| Values::of_settings(&client)).unwrap_or_default();
+        if let Some(costs) = client.costs_mut() {
+            *costs = values.costs;
+        }
         let topics = &header.scenario.topics;
         check_backlog(topics)?;
         let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);
@@ -58,9 +63,8 @@ impl SetUp {
             ties: Ties::Fifo,
             topics: topics.iter().map(|topic| topic_config(topic, per_record)).collect(),
             consumers: owned.map(consumer).collect(),
-            // Loopback, as a scenario has it by default.
-            network: sim::Network { latency: Duration::from_micros(50), jitter: Duration::ZERO, bandwidth: None },
-            brokers: sim::Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
+            network: sim::Network { latency: values.latency(), jitter: Duration::ZERO, bandwidth: None },
+            brokers: sim::Brokers { count: 1, service: values.service, fetch_max_bytes: 57_671_680 },
             application: sim::Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
             faults: Vec::new(),
             alarms: Vec::new(),
@@ -119,6 +123,7 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
                 fetch_max_wait: millis("fetch_max_wait_ms")?,
                 max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
                 retry_backoff: millis("retry_backoff_ms")?,
+                ..aiokafka::Settings::default()
             };
             Ok((client::Settings::Aiokafka(settings), effective("max_poll_records")?, Fill::First))
         }
@@ -155,13 +160,13 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
             let unknown = || ReplayError::Client(format!("kafka-python {}", header.client.version));
             let sessions = header.effective.get("enable_incremental_fetch_sessions").and_then(Value::as_bool);
             let settings = kafka_python::Settings {
-                version: version.ok_or_else(unknown)?,
                 fetch_min_bytes: effective("fetch_min_bytes")?,
                 fetch_max_bytes: effective("fetch_max_bytes")?,
                 fetch_max_wait: millis("fetch_max_wait_ms")?,
                 max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
                 retry_backoff: millis("retry_backoff_ms")?,
                 enable_incremental_fetch_sessions: sessions.unwrap_or(true),
+                ..kafka_python::Settings::of(version.ok_or_else(unknown)?)
             };
             Ok((client::Settings::KafkaPython(settings), effective("max_poll_records")?, Fill::First))
         }

@@ -8,6 +8,7 @@ use crate::state::{Core, Timer};
 use crate::time::Duration;
 
 pub mod aiokafka;
+pub(crate) mod costs;
 pub mod ideal;
 pub mod java;
 pub mod kafka_python;
@@ -15,6 +16,7 @@ pub mod librdkafka;
 mod metadata;
 pub(crate) mod settings;
 
+pub use costs::Costs;
 pub use metadata::metadata_order;
 pub use settings::Settings;
 
@@ -117,11 +119,11 @@ impl Client {
     }
 
     /// A synchronous commit begins. Returns how long it takes.
-    pub(crate) fn commit_begins(&mut self, core: &mut Core) -> Duration {
-        match self {
-            Self::KafkaPython(c) => c.commit_begins(core),
-            _ => COMMIT,
+    pub(crate) fn commit_begins(&mut self, core: &mut Core, consumer: ConsumerId) -> Duration {
+        if let Self::KafkaPython(c) = self {
+            c.commit_begins(core);
         }
+        core.plan.consumers[consumer.index()].client.costs().map_or(COMMIT, |costs| costs.commit)
     }
 
     /// A synchronous commit has returned. Only for clients whose calling thread gets on with fetches meanwhile.

@@ -238,14 +238,8 @@ impl Java {
     /// Connecting begins, with the first poll.
     fn start(&mut self, core: &mut Core) {
         self.starting = true;
-        let cold = match (self.settings.protocol, self.settings.version, self.group) {
-            (Protocol::Classic, _, false) => cost::START_CLASSIC,
-            (Protocol::Classic, _, true) => cost::START_CLASSIC_GROUP,
-            (Protocol::Consumer, Version::V4_2, false) => cost::START_ASYNC_4_2,
-            (Protocol::Consumer, Version::V4_2, true) => cost::START_ASYNC_4_2_GROUP,
-            (Protocol::Consumer, _, false) => cost::START_ASYNC_4_0,
-            (Protocol::Consumer, _, true) => cost::START_ASYNC_4_0_GROUP,
-        };
+        let costs = &self.settings.costs;
+        let cold = if self.group { costs.start_group } else { costs.start_assign };
         let at = (self.opened + cold).max(core.now + cost::CONNECT);
         core.timer(at, self.consumer, Timer::Started);
     }
@@ -290,7 +284,7 @@ impl Java {
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
         let c = &core.conns[conn as usize];
-        let reading = cost::reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
+        let reading = self.settings.costs.reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
         self.nodes[node as usize].reconnects = 0;
         if self.is_two_threaded() || self.takes {
             let generation = c.generation;

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::record::{ConsumerId, LocalCause};
 use crate::state::{ConnState, Core, Event, Timer};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub retry_backoff: Duration,
     /// `enable_incremental_fetch_sessions` (from 2.1).
     pub enable_incremental_fetch_sessions: bool,
+    /// What its work costs.
+    pub costs: Costs,
 }
 
 impl Settings {
@@ -63,6 +66,7 @@ impl Settings {
             max_partition_fetch_bytes: 1_048_576,
             retry_backoff: Duration::from_millis(100),
             enable_incremental_fetch_sessions: true,
+            costs: version.rules().costs,
         }
     }
 }
@@ -154,12 +158,12 @@ impl KafkaPython {
     }
 
     pub(crate) fn open(&mut self, core: &mut Core) {
-        let (consumer, rules) = (self.consumer, self.rules);
+        let (consumer, costs) = (self.consumer, self.settings.costs);
         let (assigned, started) = match core.plan.consumers[consumer as usize].start {
-            Start::Assign => (Duration::ZERO, rules.start_assign),
+            Start::Assign => (Duration::ZERO, costs.start_assign),
             Start::Group => {
                 self.shuffle_assignment(core);
-                (rules.start_group, rules.start_group + rules.offsets)
+                (costs.start_group, costs.start_group + costs.offsets)
             }
         };
         core.schedule(core.now + assigned, Event::Assigned { consumer });
@@ -215,10 +219,9 @@ impl KafkaPython {
         }
     }
 
-    /// The calling thread waits for a commit. Returns how long.
-    pub(crate) fn commit_begins(&mut self, core: &mut Core) -> Duration {
+    /// The calling thread waits for a commit.
+    pub(crate) fn commit_begins(&mut self, core: &mut Core) {
         self.block(core);
-        self.rules.commit
     }
 
     /// A commit is acknowledged, or a poll has returned: the calling thread is the application's. An I/O thread gets on as long as

@@ -41,6 +41,7 @@ pub use topic_set::TopicSet;
 
 pub mod assemble;
 pub mod broker;
+pub mod calibrate;
 #[cfg(feature = "cli")]
 pub mod compare;
 pub mod drive;

@@ -1,15 +1,15 @@
 //! `fidelity`: recordings of real clients, replayed by their models.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use fairdrain::fidelity::{Difference, Replay, ReplayError};
+use fairdrain::fidelity::{Difference, Replay};
 use fairdrain::report::Format;
-use fairdrain::trace::{Mode, Trace};
+use fairdrain::trace::Mode;
 use serde::Serialize;
 
-use super::exit::{Exit, Usage, usage};
+use super::exit::Exit;
 use super::output::{self, Shown, note};
+use super::traces;
 
 mod render;
 
@@ -98,12 +98,7 @@ struct Skipped {
 /// Runs the command.
 pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let format = args.output.format()?;
-    let mut files = Vec::new();
-    for path in &args.traces {
-        collect(path, &mut files)?;
-    }
-    files.sort();
-    files.dedup();
+    let files = traces::collect(&args.traces)?;
     let mut result = Fidelity {
         schema_version: 1,
         runs: 0,
@@ -147,45 +142,20 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     })
 }
 
-/// The traces that a path stands for. A folder is walked without following links, so that the walk ends.
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let cannot = |error| Usage(format!("can't read {}: {error}", path.display()));
-    if !fs::metadata(path).map_err(cannot)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let cannot = |error| Usage(format!("can't read {}: {error}", folder.display()));
-        for entry in fs::read_dir(&folder).map_err(cannot)? {
-            let entry = entry.map_err(cannot)?;
-            let is_folder = entry.file_type().map_err(cannot)?.is_dir();
-            if is_folder {
-                folders.push(entry.path());
-            } else if entry.path().extension().is_some_and(|e| e == "jsonl") {
-                files.push(entry.path());
-            }
-        }
-    }
-    Ok(())
-}
-
 impl Fidelity {
     /// Replays a trace and counts it.
     fn add(&mut self, file: &Path) -> anyhow::Result<()> {
-        let trace = Trace::open(file)?;
+        let (trace, _) = traces::read(file)?;
         let client = &trace.header.client;
         let replay = match Replay::of(&trace) {
             Ok(replay) => replay,
-            Err(error @ ReplayError::Client(_)) => {
-                self.skip(&client.name, &client.version, error.to_string());
-                return Ok(());
-            }
-            // Of the header, which is the first line.
-            Err(error @ (ReplayError::Header(_) | ReplayError::Topic(_))) => usage!("{}:1: {error}", file.display()),
-            // Polls begin with the second line.
-            Err(error @ ReplayError::Consumer { line, .. }) => usage!("{}:{}: {error}", file.display(), line + 2),
-            Err(error) => return Err(anyhow::Error::from(error).context(file.display().to_string())),
+            Err(error) => match traces::refused(file, error) {
+                Ok(error) => return Err(error),
+                Err(no_model) => {
+                    self.skip(&client.name, &client.version, no_model.to_string());
+                    return Ok(());
+                }
+            },
         };
         self.runs += 1;
         self.polls += replay.polls;

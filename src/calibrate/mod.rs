@@ -18,7 +18,7 @@ use crate::scenario::Client;
 use crate::trace::Trace;
 use crate::{Duration, profile};
 
-use linear::{Fit, Row};
+use linear::Row;
 
 pub use score::{Miss, Score};
 
@@ -63,7 +63,9 @@ impl Recording {
 }
 
 /// How often costs are changed and the recordings replayed anew.
-const STEPS: usize = 4;
+const STEPS: usize = 10;
+/// A step that leaves more than this share of the errors is not worth taking.
+const IMPROVED: f64 = 0.998;
 /// In one step a cost grows or shrinks by this factor at most.
 const STEP_FACTOR: f64 = 3.0;
 /// By how much a cost is changed to see what follows.
@@ -88,53 +90,42 @@ pub fn fit(client: Client, recordings: &[&Recording]) -> Result<Option<ClientPro
     let mut candidates: Vec<Parameter> = default.parameters().collect();
     let mut reasons: Vec<(Parameter, String)> = Vec::new();
     let mut errors = Vec::new();
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
         let model = replay(&measured, &values)?;
         let effects = effects(&measured, &values, &model, &candidates)?;
-        let told = tell(&measured, &model, &effects, &candidates, &mut reasons);
-        for parameter in candidates.iter().filter(|p| !told.contains(p)) {
-            // Nothing tells it: it goes back to where nobody has put it.
-            values.set(*parameter, default.get(*parameter));
-        }
-        let columns: Vec<usize> = told.iter().filter_map(|p| candidates.iter().position(|c| c == p)).collect();
-        let rows = rows(&measured, &model, &effects, &columns);
-        let Fit { solution, uncertainty } = linear::fit(&rows, told.len(), 1.0 / STEP_FACTOR - 1.0, STEP_FACTOR - 1.0);
-        let before = total(&measured, &replay(&measured, &values)?);
-        let mut share = 1.0;
-        for _ in 0..4 {
-            let mut next = values;
-            for (parameter, change) in told.iter().zip(&solution) {
-                let nanos = values.get(*parameter).as_nanos() as f64 * (1.0 + change * share);
-                next.set(*parameter, Duration::from_nanos((nanos.round() as u64).max(1)));
-            }
-            if total(&measured, &replay(&measured, &next)?) < before {
-                values = next;
-                break;
-            }
-            share /= 2.0;
-        }
-        // In percent of what the cost is now.
-        errors = told
-            .iter()
-            .zip(&uncertainty)
-            .zip(&solution)
-            .map(|((parameter, error), change)| (*parameter, error / (1.0 + change * share).max(0.1)))
-            .collect();
+        let mut told = tell(&measured, &model, &effects, &candidates, &mut reasons);
+        let fit = loop {
+            let columns: Vec<usize> = told.iter().filter_map(|p| candidates.iter().position(|c| c == p)).collect();
+            let rows = rows(&measured, &model, &effects, &columns);
+            let fit = linear::fit(&rows, told.len(), 1.0 / STEP_FACTOR - 1.0, STEP_FACTOR - 1.0);
+            errors = fit.errors(&told);
+            // The least certain one goes, and the others are fitted without it. Not at first, when all is off.
+            let worst = errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).copied();
+            let Some((parameter, error)) = worst.filter(|(_, error)| step > 0 && *error > UNCERTAINTY_MAX) else {
+                break fit;
+            };
+            let percent = if error > 10.0 { "more than 1000".to_owned() } else { format!("{:.0}", error * 100.0) };
+            let reason = format!("it would be known to {percent} % only; to tell it: {}", parameter.wanted());
+            reasons.push((parameter, reason));
+            told.retain(|p| *p != parameter);
+        };
+        let dropped: Vec<Parameter> = candidates.iter().filter(|p| !told.contains(p)).copied().collect();
         candidates = told;
+        let was = values;
+        for parameter in dropped {
+            // Nothing tells it: it goes back to where nobody has put it.
+            values.set(parameter, default.get(parameter));
+        }
         if candidates.is_empty() {
             break;
         }
-        // The least certain one goes, and the others are fitted without it.
-        let worst = errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).copied();
-        if let Some((parameter, error)) = worst.filter(|(_, error)| *error > UNCERTAINTY_MAX) {
-            let percent = if error > 10.0 { "more than 1000".to_owned() } else { format!("{:.0}", error * 100.0) };
-            reasons.push((
-                parameter,
-                format!("it would be known to {percent} % only; to tell it: {}", parameter.wanted()),
-            ));
-            values.set(parameter, default.get(parameter));
-            candidates.retain(|p| *p != parameter);
-            errors.retain(|(p, _)| *p != parameter);
+        if values != was {
+            // What was just replayed was something else.
+            continue;
+        }
+        match improved(&measured, &values, &candidates, &fit.solution, total(&measured, &model))? {
+            Some(better) => values = better,
+            None => break,
         }
     }
     let mut told = Vec::new();
@@ -158,6 +149,27 @@ pub fn fit(client: Client, recordings: &[&Recording]) -> Result<Option<ClientPro
     let residual = score::score(recordings, &values)?.model;
     let traces = recordings.iter().map(|r| r.source.clone()).collect();
     Ok(Some(ClientProfile { client, recorded, values, told, residual, traces }))
+}
+
+/// The values after a step, or after a part of it, that makes the errors smaller by more than can be neglected.
+fn improved(
+    measured: &[Measured<'_>],
+    values: &Values,
+    told: &[Parameter],
+    changes: &[f64],
+    before: f64,
+) -> Result<Option<Values>, ReplayError> {
+    for share in [1.0, 0.5, 0.25, 0.125] {
+        let mut next = *values;
+        for (parameter, change) in told.iter().zip(changes) {
+            let nanos = values.get(*parameter).as_nanos() as f64 * (1.0 + change * share);
+            next.set(*parameter, Duration::from_nanos((nanos.round() as u64).max(1)));
+        }
+        if total(measured, &replay(measured, &next)?) < before * IMPROVED {
+            return Ok(Some(next));
+        }
+    }
+    Ok(None)
 }
 
 /// Fits every client that there are recordings of, in the order of their first recording.

@@ -17,6 +17,7 @@ mod interrupt;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod output;
+mod profile;
 mod report;
 mod rerun;
 mod run;

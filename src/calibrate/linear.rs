@@ -25,7 +25,7 @@ impl Fit {
 
 /// How often weights are computed anew, and how often each unknown is then improved in turn.
 const REWEIGHTED: usize = 40;
-const SWEEPS: usize = 60;
+const SWEEPS: usize = 200;
 /// Below this an error is not made smaller any more: keeps weights finite.
 const ERROR_MIN: f64 = 0.002;
 
@@ -35,16 +35,17 @@ pub(super) fn fit(rows: &[Row], unknowns: usize, low: f64, high: f64) -> Fit {
     let mut x = vec![0.0; unknowns];
     let mut weights: Vec<f64> = rows.iter().map(|row| row.weight).collect();
     for _ in 0..REWEIGHTED {
+        let sum = |term: &dyn Fn(&Row) -> f64| -> f64 { rows.iter().zip(&weights).map(|(row, w)| w * term(row)).sum() };
+        // The normal equations: what each unknown gives and takes, and what is missing.
+        let products: Vec<Vec<f64>> = (0..unknowns)
+            .map(|k| (0..unknowns).map(|j| sum(&|row| row.effects[k] * row.effects[j])).collect())
+            .collect();
+        let missing: Vec<f64> = (0..unknowns).map(|k| sum(&|row| row.effects[k] * row.missing)).collect();
         for _ in 0..SWEEPS {
             for k in 0..unknowns {
-                let (mut top, mut bottom) = (0.0, 0.0);
-                for (row, weight) in rows.iter().zip(&weights) {
-                    let effect = row.effects[k];
-                    top += weight * effect * (row.left(&x) + effect * x[k]);
-                    bottom += weight * effect * effect;
-                }
-                if bottom > 0.0 {
-                    x[k] = (top / bottom).clamp(low, high);
+                let others: f64 = (0..unknowns).filter(|j| *j != k).map(|j| products[k][j] * x[j]).sum();
+                if products[k][k] > 0.0 {
+                    x[k] = ((missing[k] - others) / products[k][k]).clamp(low, high);
                 }
             }
         }
@@ -77,28 +78,35 @@ fn standard_error(rows: &[Row], x: &[f64], k: usize) -> f64 {
 }
 
 /// How far an unknown moves the time that it moves most, as a share of it.
-pub(super) fn norm(rows: &[Row], k: usize) -> f64 {
+pub(super) fn reach(rows: &[Row], k: usize) -> f64 {
     rows.iter().map(|row| row.effects[k].abs()).fold(0.0, f64::max)
 }
 
-/// The share of an effect that is not a mixture of other effects, and which of these is most like it.
-pub(super) fn apart(rows: &[Row], k: usize, others: &[usize]) -> (f64, Option<usize>) {
-    let dot = |a: &dyn Fn(&Row, usize) -> f64, b: &dyn Fn(&Row, usize) -> f64| -> f64 {
-        rows.iter().enumerate().map(|(i, row)| row.weight * a(row, i) * b(row, i)).sum()
-    };
-    let effect = |k: usize| move |row: &Row, _: usize| row.effects[k];
-    let whole = dot(&effect(k), &effect(k));
-    if whole <= 0.0 {
-        return (0.0, others.first().copied());
-    }
+/// How much of an effect is its own.
+pub(super) struct Apart {
+    /// The size of the effect, and of what is left of it when others have explained what they can.
+    pub(super) whole: f64,
+    pub(super) left: f64,
+    /// The one among the others that is most like it.
+    pub(super) nearest: Option<usize>,
+}
+
+/// How much of an effect is not a mixture of other effects.
+pub(super) fn apart(rows: &[Row], k: usize, others: &[usize]) -> Apart {
+    let column = |k: usize| -> Vec<f64> { rows.iter().map(|row| row.effects[k]).collect() };
+    let dot = |a: &[f64], b: &[f64]| -> f64 { rows.iter().zip(a).zip(b).map(|((row, a), b)| row.weight * a * b).sum() };
+    let own = column(k);
     let left = remainder(rows, k, others);
-    let apart = (dot(&|_, i| left[i], &|_, i| left[i]) / whole).sqrt();
     let alike = |other: usize| {
-        let size = dot(&effect(other), &effect(other));
-        if size > 0.0 { (dot(&effect(k), &effect(other)) / (size * whole).sqrt()).abs() } else { 0.0 }
+        let other = column(other);
+        let sizes = (dot(&own, &own) * dot(&other, &other)).sqrt();
+        if sizes > 0.0 { (dot(&own, &other) / sizes).abs() } else { 0.0 }
     };
-    let nearest = others.iter().copied().max_by(|a, b| alike(*a).total_cmp(&alike(*b)));
-    (apart, nearest)
+    Apart {
+        whole: dot(&own, &own).sqrt(),
+        left: dot(&left, &left).sqrt(),
+        nearest: others.iter().copied().max_by(|a, b| alike(*a).total_cmp(&alike(*b))),
+    }
 }
 
 /// What of an effect is left when the others have explained what they can.
@@ -153,8 +161,11 @@ mod tests {
     #[test]
     fn a_mixture_of_others_is_not_apart() {
         let rows: Vec<Row> = (1..9).map(|n| f64::from(n)).map(|n| row(&[1.0, n, 3.0 + 2.0 * n, n * n], 0.0)).collect();
-        assert!(apart(&rows, 2, &[0, 1]).0 < 1e-9);
-        assert!(apart(&rows, 3, &[0, 1]).0 > 0.05);
+        let share = |k| {
+            let apart = apart(&rows, k, &[0, 1]);
+            apart.left / apart.whole
+        };
+        assert!(share(2) < 1e-9 && share(3) > 0.05);
         assert!(fit(&rows, 3, -1.0, 1.0).uncertainty[0] > 1e6, "what two unknowns share is nobody's");
     }
 }

@@ -291,7 +291,8 @@ fn rows(measured: &[Measured<'_>], model: &[Option<Vec<f64>>], effects: &Effects
     rows
 }
 
-/// Which parameters the recordings tell apart, in the order in which they get their chance.
+/// Which parameters the recordings tell apart. The one that moves times most comes first, then the one that does so most in ways that
+/// those before it do not.
 fn tell(
     measured: &[Measured<'_>],
     model: &[Option<Vec<f64>>],
@@ -301,28 +302,36 @@ fn tell(
 ) -> Vec<Parameter> {
     let all: Vec<usize> = (0..candidates.len()).collect();
     let rows = rows(measured, model, effects, &all);
-    let mut told: Vec<usize> = Vec::new();
-    for (k, parameter) in candidates.iter().enumerate() {
-        let wanted = parameter.wanted();
-        if linear::norm(&rows, k) < EFFECT_MIN {
-            reasons
-                .push((*parameter, format!("it has no effect on these runs that could be seen; to tell it: {wanted}")));
-            continue;
-        }
-        let (apart, nearest) = linear::apart(&rows, k, &told);
-        match nearest {
-            Some(other) if apart < APART => {
+    let (mut told, mut left): (Vec<usize>, Vec<usize>) = (Vec::new(), all);
+    while !left.is_empty() {
+        let mut largest: Option<(f64, usize)> = None;
+        for k in core::mem::take(&mut left) {
+            let (parameter, wanted) = (candidates[k], candidates[k].wanted());
+            let apart = linear::apart(&rows, k, &told);
+            if linear::reach(&rows, k) < REACH_MIN {
+                let reason = format!("it has no effect on these runs that could be seen; to tell it: {wanted}");
+                reasons.push((parameter, reason));
+            } else if let Some(other) = apart.nearest.filter(|_| apart.left < APART * apart.whole) {
                 let other = candidates[other].name();
-                reasons.push((*parameter, format!("these runs can't tell it from {other}; to tell it: {wanted}")));
+                reasons.push((parameter, format!("these runs can't tell it from {other}; to tell it: {wanted}")));
+            } else {
+                if largest.is_none_or(|(size, _)| apart.left > size) {
+                    largest = Some((apart.left, k));
+                }
+                left.push(k);
             }
-            _ => told.push(k),
+        }
+        if let Some((_, k)) = largest {
+            told.push(k);
+            left.retain(|other| *other != k);
         }
     }
+    told.sort_unstable();
     told.into_iter().map(|k| candidates[k]).collect()
 }
 
-/// A parameter that, made twice as large, moves times by less than this share of them has no effect.
-const EFFECT_MIN: f64 = 0.005;
+/// A parameter that, made twice as large, moves no time by more than this share of it has no effect.
+const REACH_MIN: f64 = 0.005;
 
 /// The sum of relative errors without their sign; a recording that does not come to its end counts like one that is off by all.
 fn total(measured: &[Measured<'_>], model: &[Option<Vec<f64>>]) -> f64 {

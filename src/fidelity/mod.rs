@@ -30,6 +30,9 @@ mod world;
 /// A poll that takes as long has waited for something: a parked fetch, a back-off, its timeout.
 pub const LONG: Duration = Duration::from_millis(250);
 
+/// No replay makes more polls, whatever a trace says of itself.
+const POLLS_MAX: usize = 10_000_000;
+
 /// A recorded run and the model's, side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay {
@@ -140,6 +143,25 @@ pub fn drawn(trace: &Trace, seed: u64) -> Result<Vec<Vec<Vec<Handed>>>, ReplayEr
     Ok(polls.polls.iter().map(with_records).collect())
 }
 
+/// The recording that the model would have made of a `single` run at these costs: the same polls, at other times. For finding out
+/// whether costs that are known are found again.
+///
+/// # Errors
+/// As [`Replay::of`].
+pub fn retimed(trace: &Trace, values: &Values) -> Result<Trace, ReplayError> {
+    let attempt = Attempt::new(trace, Some(values))?;
+    let mut script = choices::recorded(trace)?;
+    if attempt.is_guided {
+        script = guide::choices(&attempt, script)?;
+    }
+    let (model, _) = attempt.drive(script, false)?;
+    let mut retimed = trace.clone();
+    for (poll, (begin, duration)) in retimed.polls.iter_mut().zip(model.begins[0].iter().zip(&model.durations[0])) {
+        (poll.t, poll.d) = (begin.as_nanos() / 1000, duration.as_nanos() / 1000);
+    }
+    Ok(retimed)
+}
+
 /// The client that a trace was recorded with, as a scenario would name its model.
 ///
 /// # Errors
@@ -220,6 +242,7 @@ struct Polls<'a> {
     /// Likewise, when the call in progress began and how long each took.
     begun: Vec<Time>,
     durations: Vec<Vec<Duration>>,
+    begins: Vec<Vec<Time>>,
     /// What has been returned, and when.
     returns: Vec<Return>,
     with_empty: bool,
@@ -229,7 +252,7 @@ struct Polls<'a> {
     until: Option<&'a Trace>,
     differs: bool,
     left: u64,
-    /// A run that goes on for so long has gone astray.
+    /// A run that goes on for so many polls has gone astray.
     polls_left: usize,
 }
 
@@ -241,13 +264,15 @@ impl<'a> Polls<'a> {
             polls: vec![Vec::new(); topics.len()],
             begun: vec![Time::ZERO; topics.len()],
             durations: vec![Vec::new(); topics.len()],
+            begins: vec![Vec::new(); topics.len()],
             returns: Vec::new(),
             with_empty: trace.header.mode == Mode::Single,
             as_sets: trace.header.client.name == "java",
             until: None,
             differs: false,
             left: topics.iter().map(|t| t.records).sum(),
-            polls_left: 10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000,
+            polls_left: (10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000)
+                .min(POLLS_MAX),
         }
     }
 
@@ -330,6 +355,7 @@ impl Observer for Polls<'_> {
             self.polls_left = self.polls_left.saturating_sub(1);
             self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
             self.durations[consumer.index()].push(now.since(self.begun[consumer.index()]));
+            self.begins[consumer.index()].push(self.begun[consumer.index()]);
             if self.with_empty || !runs.is_empty() {
                 let polls = &mut self.polls[consumer.index()];
                 polls.push(runs.clone());

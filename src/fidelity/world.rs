@@ -27,8 +27,9 @@ impl SetUp {
         }
         let topics = &header.scenario.topics;
         check_backlog(topics)?;
-        let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);
-        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
+        let micros = header.processing_us_per_record.as_f64().filter(|n| (0.0..=MICROS_MAX as f64).contains(n));
+        let micros = micros.ok_or(ReplayError::Header("processing_us_per_record"))?;
+        let per_record = Duration::from_nanos((micros * 1000.0).round() as u64);
         if cap == 0 {
             return Err(ReplayError::Header("max_poll_records"));
         }
@@ -87,7 +88,8 @@ const RECORDS_MAX: u64 = 1 << 40;
 
 /// Whether the layouts are ones that a log can have, and hold the records that the header says.
 fn check_backlog(topics: &[TopicBacklog]) -> Result<(), ReplayError> {
-    if topics.is_empty() {
+    let twice = |(i, topic): (usize, &TopicBacklog)| topics[..i].iter().any(|other| other.name == topic.name);
+    if topics.is_empty() || topics.iter().enumerate().any(twice) {
         return Err(ReplayError::Header("topics"));
     }
     for topic in topics {
@@ -186,5 +188,20 @@ fn java_version(header: &Header) -> Result<(java::Version, java::Protocol), Repl
 }
 
 fn number(map: &Map<String, Value>, key: &'static str) -> Result<u32, ReplayError> {
-    map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(ReplayError::Header(key))
+    let value = spellings(key).into_iter().find_map(|name| map.get(&name));
+    // Configurations are text in some clients.
+    let number = value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()));
+    number.and_then(|n| u32::try_from(n).ok()).ok_or(ReplayError::Header(key))
+}
+
+/// A setting's name, in Python's spelling and in Java's, and librdkafka's aliases (`rdkafka_conf.c`).
+fn spellings(key: &str) -> Vec<String> {
+    let alias = match key {
+        "fetch.message.max.bytes" => Some("max.partition.fetch.bytes"),
+        "fetch.wait.max.ms" => Some("fetch.max.wait.ms"),
+        "consume(num_messages)" => Some("max.poll.records"),
+        _ => None,
+    };
+    let names = [Some(key), alias].into_iter().flatten();
+    names.flat_map(|name| [name.to_owned(), name.replace('.', "_"), name.replace('_', ".")]).collect()
 }

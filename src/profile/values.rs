@@ -130,7 +130,7 @@ pub enum Parameter {
 }
 
 impl Parameter {
-    /// All, in the order in which they are given a chance to explain a time: what can be told apart most easily comes first.
+    /// All, in the order of a profile.
     pub const ALL: [Self; 14] = [
         Self::StartAssign,
         Self::StartGroup,

@@ -181,7 +181,7 @@ mod on_the_command_line {
         assert!(summary.starts_with("librdkafka@2.12: 2 runs of 2 scenarios\n"), "{summary}");
         let profile = Profile::load(&folder.path().join("mine.toml")).unwrap();
         assert_eq!(
-            profile.client(Client::Librdkafka).unwrap().traces[1].name,
+            profile.client(Client::Librdkafka).unwrap().traces[0].name,
             "documented-500/librdkafka-2.12.1-r1.jsonl"
         );
 

@@ -224,6 +224,8 @@ impl ClientProfile {
                 },
             ));
         }
+        // TOML's tables have no order.
+        told.sort_by_key(|(parameter, _)| Parameter::ALL.iter().position(|p| p == parameter));
         let ClientFormat { recorded_versions: recorded, residual, traces, .. } = format;
         Ok(Self { client, recorded, values, told, residual, traces })
     }

@@ -136,7 +136,7 @@ fn a_wrong_profile_is_refused_with_its_place_and_what_it_should_be() {
         ("ns = 5", "ns = -5", "line 7"),
         ("ns = 5", "ns = 5000000000000000", "longer than an hour"),
         ("ns = 5", "ns = 5, us = 3", "unknown field `us`"),
-        ("ns = 5", "ns = 5, uncertainty_percent = 1.0, default_because = \"x\"", "both"),
+        ("ns = 5", "ns = 5, uncertainty_ns = 1, default_because = \"x\"", "both"),
         ("[clients.costs]", "[clients.costs", "line 6"),
     ] {
         assert!(good.contains(from));

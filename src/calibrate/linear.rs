@@ -15,14 +15,6 @@ pub(super) struct Fit {
     pub(super) uncertainty: Vec<f64>,
 }
 
-impl Fit {
-    /// The standard error of each unknown as a share of what it is after the change.
-    pub(super) fn errors<T: Copy>(&self, names: &[T]) -> Vec<(T, f64)> {
-        let error = |((name, error), change): ((&T, &f64), &f64)| (*name, error / (1.0 + change).max(0.1));
-        names.iter().zip(&self.uncertainty).zip(&self.solution).map(error).collect()
-    }
-}
-
 /// How often weights are computed anew, and how often each unknown is then improved in turn.
 const REWEIGHTED: usize = 40;
 const SWEEPS: usize = 200;

@@ -8,7 +8,7 @@
 //! The sum of absolute errors, and not of squares: one hiccup of the machine must not move a cost. Nothing is drawn at random.
 //!
 //! A cost is *told* by the recordings if its effect on the moments is not a mixture of the effects of costs that are told already,
-//! and if its standard error is below half of it. All others stay what they are by default, and the profile says why.
+//! and if its standard error is below half of it, or of its default. All others stay what they are by default, and the profile says why.
 //!
 //! Floats: nothing here decides anything in a simulated run.
 
@@ -18,7 +18,7 @@ use crate::scenario::Client;
 use crate::trace::Trace;
 use crate::{Duration, profile};
 
-use linear::Row;
+use linear::{Fit, Row};
 
 pub use score::{Miss, Score};
 
@@ -72,7 +72,8 @@ const STEP_FACTOR: f64 = 3.0;
 const NUDGE: f64 = 1.25;
 /// A cost is told apart from others if so much of its effect is not a mixture of theirs.
 const APART: f64 = 0.2;
-/// A cost with a larger relative standard error is not told.
+/// A cost whose standard error is a larger share of it is not told. Of its default, if that is larger: of a cost that is next to
+/// nothing it is told much that it is no more.
 const UNCERTAINTY_MAX: f64 = 0.5;
 
 /// Fits the costs of one client to recordings, which are all of that client. `None`: there is nothing to fit: the client has no
@@ -98,10 +99,10 @@ pub fn fit(client: Client, recordings: &[&Recording]) -> Result<Option<ClientPro
             let columns: Vec<usize> = told.iter().filter_map(|p| candidates.iter().position(|c| c == p)).collect();
             let rows = rows(&measured, &model, &effects, &columns);
             let fit = linear::fit(&rows, told.len(), 1.0 / STEP_FACTOR - 1.0, STEP_FACTOR - 1.0);
-            errors = fit.errors(&told);
+            errors = uncertainties(&fit, &told, &values, &default);
             // The least certain one goes, and the others are fitted without it. Not at first, when all is off.
-            let worst = errors.iter().max_by(|a, b| a.1.total_cmp(&b.1)).copied();
-            let Some((parameter, error)) = worst.filter(|(_, error)| step > 0 && *error > UNCERTAINTY_MAX) else {
+            let worst = errors.iter().max_by(|a, b| a.2.total_cmp(&b.2)).copied();
+            let Some((parameter, _, error)) = worst.filter(|(_, _, error)| step > 0 && *error > UNCERTAINTY_MAX) else {
                 break fit;
             };
             let percent = if error > 10.0 { "more than 1000".to_owned() } else { format!("{:.0}", error * 100.0) };
@@ -130,11 +131,13 @@ pub fn fit(client: Client, recordings: &[&Recording]) -> Result<Option<ClientPro
     }
     let mut told = Vec::new();
     for parameter in default.parameters() {
-        let fitted = errors.iter().find(|(p, _)| *p == parameter);
+        let fitted = errors.iter().find(|(p, _, _)| *p == parameter);
         told.push((
             parameter,
             match fitted {
-                Some((_, error)) => Told::Fitted { uncertainty_percent: error * 100.0 },
+                Some((_, nanos, _)) => {
+                    Told::Fitted { uncertainty: Duration::from_nanos(nanos.clamp(1.0, 1e15).round() as u64) }
+                }
                 None => {
                     let reason = reasons.iter().rev().find(|(p, _)| *p == parameter);
                     let reason = reason.map_or_else(|| parameter.wanted().to_owned(), |(_, reason)| reason.clone());
@@ -149,6 +152,16 @@ pub fn fit(client: Client, recordings: &[&Recording]) -> Result<Option<ClientPro
     let residual = score::score(recordings, &values)?.model;
     let traces = recordings.iter().map(|r| r.source.clone()).collect();
     Ok(Some(ClientProfile { client, recorded, values, told, residual, traces }))
+}
+
+/// For each parameter its standard error, in nanoseconds and as a share of the cost.
+fn uncertainties(fit: &Fit, told: &[Parameter], values: &Values, default: &Values) -> Vec<(Parameter, f64, f64)> {
+    let one = |((parameter, error), change): ((&Parameter, &f64), &f64)| {
+        let now = values.get(*parameter).as_nanos() as f64;
+        let nanos = error * now;
+        (*parameter, nanos, nanos / (now * (1.0 + change)).max(default.get(*parameter).as_nanos() as f64))
+    };
+    told.iter().zip(&fit.uncertainty).zip(&fit.solution).map(one).collect()
 }
 
 /// The values after a step, or after a part of it, that makes the errors smaller by more than can be neglected.

@@ -21,6 +21,11 @@ pub(crate) struct Args {
 pub(crate) struct Profiles(Vec<ClientProfile>);
 
 impl Args {
+    /// Whether there is any.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     /// Reads the files.
     pub(crate) fn load(&self) -> anyhow::Result<Profiles> {
         let mut all: Vec<ClientProfile> = Vec::new();

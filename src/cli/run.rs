@@ -46,6 +46,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     args.output.format()?;
     let selected = [args.select.select_one(&args.scenario, shown)?];
     let place = args.backend.place()?;
+    if matches!(place, Place::Real { .. }) {
+        args.select.check_real()?;
+    }
     if args.check_determinism && matches!(place, Place::Real { .. }) {
         usage!("--check-determinism is for the simulation: a real run is never the same twice");
     }

@@ -99,6 +99,14 @@ impl Args {
         Ok(Selected { clients, plan })
     }
 
+    /// Refuses what only a simulation can do.
+    pub(crate) fn check_real(&self) -> anyhow::Result<()> {
+        if self.profile.is_given() {
+            usage!("--profile is for the simulation: a real run costs what it costs");
+        }
+        Ok(())
+    }
+
     /// The same, where exactly one client, scheduler, cap and seed are meant: of several, the first.
     pub(crate) fn select_one(&self, scenario: &Path, shown: Shown) -> anyhow::Result<Selected> {
         for (flag, given) in

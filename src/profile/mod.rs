@@ -46,10 +46,10 @@ pub struct ClientProfile {
 /// What recordings tell of a parameter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Told {
-    /// It was fitted; the standard error in percent of the value.
+    /// It was fitted.
     Fitted {
-        /// In percent of the value.
-        uncertainty_percent: f64,
+        /// The standard error.
+        uncertainty: Duration,
     },
     /// The recordings don't tell it, and the default stays. Says why, and what recording would.
     Default {
@@ -126,7 +126,7 @@ struct ClientFormat {
 struct CostFormat {
     ns: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    uncertainty_percent: Option<f64>,
+    uncertainty_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_because: Option<String>,
 }
@@ -213,13 +213,15 @@ impl ClientProfile {
             values.set(parameter, Duration::from_nanos(cost.ns));
             told.push((
                 parameter,
-                match (cost.uncertainty_percent, cost.default_because) {
+                match (cost.uncertainty_ns, cost.default_because) {
                     (Some(_), Some(_)) => {
                         return Err(format!(
                             "{client}: `{name}` has both an uncertainty and a reason not to be fitted"
                         ));
                     }
-                    (uncertainty, None) => Told::Fitted { uncertainty_percent: uncertainty.unwrap_or_default() },
+                    (uncertainty, None) => {
+                        Told::Fitted { uncertainty: Duration::from_nanos(uncertainty.unwrap_or_default()) }
+                    }
                     (None, Some(reason)) => Told::Default { reason },
                 },
             ));
@@ -244,8 +246,8 @@ impl ClientProfile {
         for (parameter, told) in &self.told {
             let (name, ns) = (parameter.name(), self.values.get(*parameter).as_nanos());
             let _ = match told {
-                Told::Fitted { uncertainty_percent } => {
-                    writeln!(out, "{name} = {{ ns = {ns}, uncertainty_percent = {uncertainty_percent:.1} }}")
+                Told::Fitted { uncertainty } => {
+                    writeln!(out, "{name} = {{ ns = {ns}, uncertainty_ns = {} }}", uncertainty.as_nanos())
                 }
                 Told::Default { reason } => {
                     writeln!(out, "{name} = {{ ns = {ns}, default_because = {} }}", text(reason))

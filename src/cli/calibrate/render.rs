@@ -22,8 +22,8 @@ pub(super) fn summary(profile: &Profile, calibrated: &[Calibrated]) -> String {
         for (parameter, told) in &client.told {
             let value = client.values.get(*parameter).to_string();
             let _ = match told {
-                Told::Fitted { uncertainty_percent } => {
-                    writeln!(out, "  {:<16} {value:>9}  +-{uncertainty_percent:.0} %", parameter.name())
+                Told::Fitted { uncertainty } => {
+                    writeln!(out, "  {:<16} {value:>9}  +-{uncertainty}", parameter.name())
                 }
                 Told::Default { reason } => {
                     writeln!(out, "  {:<16} {value:>9}  default: {reason}", parameter.name())
@@ -103,7 +103,7 @@ pub(super) fn page(profile: &Profile, calibrated: &[Calibrated]) -> String {
         );
         for (parameter, told) in &client.told {
             let remark = match told {
-                Told::Fitted { uncertainty_percent } => format!("±{uncertainty_percent:.0} %"),
+                Told::Fitted { uncertainty } => format!("± {uncertainty}"),
                 Told::Default { reason } => format!("default: {reason}"),
             };
             let value = client.values.get(*parameter);

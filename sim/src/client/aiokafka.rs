@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
@@ -82,6 +83,10 @@ pub(crate) struct Aiokafka {
 }
 
 impl Aiokafka {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let slots = core.plan.slots_of(consumer);
@@ -139,6 +144,28 @@ impl Aiokafka {
                 }
             }
             Timer::Activate { .. } | Timer::Step { .. } => unreachable!("another client's timer"),
+        }
+    }
+
+    /// Partitions come in a fleet: they are asked for as soon as their nodes are free.
+    pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
+        self.started = true;
+        for &(slot, offset) in positions {
+            let p = &mut self.partitions[(slot - self.base) as usize];
+            (p.position, p.state) = (offset, State::Ready);
+        }
+        self.wake(core);
+        self.update_causes(core);
+    }
+
+    /// A new assignment forgets buffers and positions (`subscription_state.py: Subscription._assign`).
+    pub(crate) fn revoke(&mut self, core: &mut Core, slots: &[u32]) {
+        for &slot in slots {
+            self.partitions[(slot - self.base) as usize].state = State::NeedOffset;
+        }
+        let withdrawn = core.withdraw(self.consumer, slots);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.cap += withdrawn;
         }
     }
 
@@ -375,6 +402,10 @@ impl Aiokafka {
         for answer in &answers {
             let partition = answer.slot - self.base;
             let p = &mut self.partitions[partition as usize];
+            if p.state != State::Requested || p.position != answer.offset {
+                // Revoked while the fetch was out.
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             if answer.slice.records == 0 {
                 p.state = State::Ready;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
@@ -27,13 +28,14 @@ use crate::time::{Duration, Time};
 
 use join::join_order;
 
+mod group;
 mod join;
 pub(super) mod settings;
 
 pub use settings::Settings;
 
 /// Wait before a start offset is looked up where none is committed (`rdkafka_offset.c: rd_kafka_offset_reset`).
-const OFFSET_RESET: Duration = Duration::from_millis(100);
+pub(super) const OFFSET_RESET: Duration = Duration::from_millis(100);
 /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT: Duration = Duration::from_millis(100);
 const RECONNECT_MAX: Duration = Duration::from_secs(10);
@@ -103,6 +105,10 @@ pub(crate) struct Librdkafka {
 }
 
 impl Librdkafka {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let slots = core.plan.slots_of(consumer);
@@ -271,6 +277,10 @@ impl Librdkafka {
         let answer = core.conns[conn as usize].answers[part as usize];
         let i = answer.slot - self.base;
         let toppar = &mut self.toppars[i as usize];
+        if toppar.fetch_position != answer.offset {
+            // Revoked while the fetch was out.
+            return self.parse_next(core, conn, part + 1, Duration::ZERO);
+        }
         let topic = core.plan.slots[answer.slot as usize].id.topic;
         toppar.fetch_position = answer.slice.next;
         toppar.queued += u64::from(answer.slice.records);
@@ -299,6 +309,9 @@ impl Librdkafka {
         let node = core.conn_node(conn);
         for k in 0..core.conns[conn as usize].answers.len() {
             let answer = core.conns[conn as usize].answers[k];
+            if !core.mine[answer.slot as usize] {
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             if answer.failed {
                 self.toppars[(answer.slot - self.base) as usize].backoff_until =

@@ -20,6 +20,7 @@ use std::collections::VecDeque;
 
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::record::{ConsumerId, LocalCause, TopicId};
 use crate::seed::Stream;
@@ -28,6 +29,7 @@ use crate::time::{Duration, Time};
 
 mod cost;
 mod fetch;
+mod group;
 mod hash;
 mod poll;
 mod settings;
@@ -123,6 +125,10 @@ pub(crate) struct Java {
 }
 
 impl Java {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
@@ -177,7 +183,7 @@ impl Java {
     pub(crate) fn open(&mut self, core: &mut Core) {
         let consumer = self.consumer;
         self.opened = core.now;
-        self.assign(core);
+        self.put_in_order(core, (0..self.partitions.len() as u32).collect());
         // The poll that follows waits for connections, metadata and (in a group) the join.
         core.schedule(core.now, Event::Assigned { consumer });
         if self.takes {
@@ -191,9 +197,8 @@ impl Java {
         }
     }
 
-    /// The order in which `SubscriptionState` has the partitions at first.
-    fn assign(&mut self, core: &mut Core) {
-        let mut order: Vec<u32> = (0..self.partitions.len() as u32).collect();
+    /// The order in which `SubscriptionState` has newly assigned partitions.
+    fn put_in_order(&mut self, core: &mut Core, mut order: Vec<u32>) {
         let n = order.len();
         let hash = |i: u32| self.partitions[i as usize].hash;
         if self.group {
@@ -238,10 +243,14 @@ impl Java {
     /// Connecting begins, with the first poll.
     fn start(&mut self, core: &mut Core) {
         self.starting = true;
-        let costs = &self.settings.costs;
-        let cold = if self.group { costs.start_group } else { costs.start_assign };
-        let at = (self.opened + cold).max(core.now + cost::CONNECT);
+        let at = (self.opened + self.cold()).max(core.now + cost::CONNECT);
         core.timer(at, self.consumer, Timer::Started);
+    }
+
+    /// From the start to the first request.
+    fn cold(&self) -> Duration {
+        let costs = &self.settings.costs;
+        if self.group { costs.start_group } else { costs.start_assign }
     }
 
     pub(crate) fn timer(&mut self, core: &mut Core, timer: Timer) {

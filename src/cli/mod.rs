@@ -16,6 +16,7 @@ mod interrupt;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod output;
+mod record;
 mod report;
 mod rerun;
 mod run;
@@ -60,6 +61,8 @@ enum Command {
     Report(report::Args),
     /// Replay recordings of real clients and count the polls that the models get right
     Fidelity(fidelity::Args),
+    /// Record how a real librdkafka drains topics of a live cluster, poll by poll; reads only
+    Record(record::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),
     /// Say what this program was built with, and whether it works here
@@ -79,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args, shown),
         Command::Report(args) => report::run(&args, shown),
         Command::Fidelity(args) => fidelity::run(&args, shown),
+        Command::Record(args) => record::run(&args, shown),
         Command::Scenario(args) => scenario::run(&args, shown),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

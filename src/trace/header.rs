@@ -97,6 +97,8 @@ impl TopicBacklog {
             value_bytes,
             batch_records: topic.batch_records,
             batch_bytes: [typical, typical],
+            first_offsets: None,
+            missing_offsets: None,
             batches,
         }
     }

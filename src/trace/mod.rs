@@ -125,6 +125,12 @@ pub struct TopicBacklog {
     pub batch_records: u32,
     /// Least and most bytes of a full batch (of the short one, if there is no other; zeros if there is none).
     pub batch_bytes: [u32; 2],
+    /// By partition, where the run began, if not at offset 0 everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_offsets: Option<Vec<i64>>,
+    /// Offsets within the run's range that hold no record, if there are any: compacted away, or transaction markers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_offsets: Option<u64>,
     /// Per partition the layout in log order.
     pub batches: Vec<Vec<BatchRun>>,
 }
@@ -208,6 +214,9 @@ pub struct End {
     pub end: bool,
     /// Records delivered.
     pub total: u64,
+    /// Why not all that there was has been drained; left out if it has been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<String>,
     /// End of the last poll, in microseconds since the start of the first.
     pub wall_us: u64,
     /// Per topic, when its last record had been returned, in microseconds.

@@ -74,6 +74,7 @@ impl<W: Write> TraceWriter<W> {
             end: End {
                 end: true,
                 total: 0,
+                partial: None,
                 wall_us: 0,
                 ttc: IndexMap::new(),
                 assigned_us: None,
@@ -102,6 +103,11 @@ impl<W: Write> TraceWriter<W> {
         line(&mut self.output, &self.end)?;
         self.output.flush()?;
         Ok(self.output)
+    }
+
+    /// Has the last line say that not all was drained, and why.
+    pub fn mark_partial(&mut self, reason: &str) {
+        self.end.partial = Some(reason.to_owned());
     }
 
     fn begin_poll(&mut self, now: Time, consumer: ConsumerId) {

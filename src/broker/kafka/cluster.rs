@@ -188,6 +188,21 @@ impl Cluster {
         }
     }
 
+    /// First offset and one after the last, by partition.
+    pub(super) fn bounds(&self, topic: &str) -> Result<Vec<(i64, i64)>, Error> {
+        let admin = self.admin()?;
+        let unread = |e: rdkafka::error::KafkaError| Error::refused(format!("topic {topic} can't be read: {e}"));
+        let metadata = admin.inner().fetch_metadata(Some(topic), ADMIN_TIMEOUT).map_err(unread)?;
+        let found = metadata.topics().iter().find(|t| t.name() == topic && t.error().is_none());
+        let partitions = found.map_or(0, |t| t.partitions().len());
+        if partitions == 0 {
+            return Err(Error::refused(format!("there is no topic {topic} on {}", self.servers)));
+        }
+        (0..partitions as i32)
+            .map(|partition| admin.inner().fetch_watermarks(topic, partition, ADMIN_TIMEOUT).map_err(unread))
+            .collect()
+    }
+
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>, Error> {
         self.config().create().map_err(|e| Error::refused(e.to_string()))
     }

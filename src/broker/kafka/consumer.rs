@@ -230,7 +230,7 @@ impl Consumer {
                 let mut partitions = Vec::new();
                 for topic in &self.setup.topics {
                     for partition in 0..topic.partitions {
-                        list.add(&topic.name, partition as i32, 0);
+                        list.add(&topic.name, partition as i32, topic.starts[partition as usize]);
                         partitions.push(PartitionId { topic: topic.id, partition });
                     }
                 }

@@ -138,6 +138,7 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
             id: TopicId(i as u32),
             name: name(&prefix, i, &topic.name),
             partitions: topic.partitions,
+            starts: vec![0; topic.partitions as usize],
             ends: (0..topic.partitions).map(|p| topic.partition_backlog(p) as i64).collect(),
             content: Content::new(seed, TopicId(i as u32), topic),
         })

@@ -30,6 +30,7 @@ use workers::Workers;
 
 pub use cluster::{Environment, Options, Target};
 pub use error::Error;
+pub use record::{From, Layout, Recorded, Recording, backlog, record};
 pub use run::{Drained, Outcome, Request, run};
 pub use verify::Verification;
 
@@ -48,6 +49,7 @@ mod error;
 mod ffi;
 mod load;
 mod producer;
+mod record;
 mod run;
 mod runs;
 mod verify;
@@ -65,6 +67,8 @@ struct LoadedTopic {
     id: TopicId,
     name: String,
     partitions: u32,
+    /// Offset at which each partition begins.
+    starts: Vec<i64>,
     /// End offset of each partition.
     ends: Vec<i64>,
     content: Content,

@@ -18,6 +18,7 @@ use crate::{Duration, Fill, Run, Time, TopicSet};
 
 mod choices;
 mod guide;
+mod hand_overs;
 mod kafka_python;
 mod world;
 
@@ -87,6 +88,8 @@ impl Replay {
     /// # Errors
     /// [`ReplayError`] if there is no model for what was recorded.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
+        let moved = from_zero(trace);
+        let trace = moved.as_ref().unwrap_or(trace);
         let set_up = world::SetUp::of(&trace.header)?;
         if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
             return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
@@ -99,6 +102,19 @@ impl Replay {
         }
         Ok(attempt.run(script, false)?.0)
     }
+}
+
+/// The trace of a run that did not begin at offset 0, as if it had: a model's logs begin there.
+fn from_zero(trace: &Trace) -> Option<Trace> {
+    let topics = &trace.header.scenario.topics;
+    topics.iter().find(|topic| topic.first_offsets.is_some())?;
+    let mut moved = trace.clone();
+    for Handed(name, partition, offset, _) in moved.polls.iter_mut().flat_map(|poll| &mut poll.r) {
+        let topic = topics.iter().find(|topic| topic.name == *name);
+        let firsts = topic.and_then(|topic| topic.first_offsets.as_ref());
+        *offset -= firsts.and_then(|firsts| firsts.get(*partition as usize)).unwrap_or(&0);
+    }
+    Some(moved)
 }
 
 /// A trace made ready to be replayed with this or that script.
@@ -138,7 +154,14 @@ impl Attempt<'_> {
         let mut session = Session::new(policy, config, Time::ZERO);
         let mut model = Polls::new(trace);
         model.until = until_it_differs.then_some(trace);
-        drive(&mut session, &mut broker, &mut model)?;
+        match hand_overs::recorded(trace)? {
+            Some(plans) => {
+                let mut paced = hand_overs::Paced::new(broker, plans);
+                drive(&mut session, &mut paced, &mut model)?;
+                broker = paced.into_inner();
+            }
+            None => drop(drive(&mut session, &mut broker, &mut model)?),
+        }
         let mut replay = model.compare(trace);
         let choices = broker.world_mut().choices();
         replay.refused = choices.refused().cloned();

@@ -20,6 +20,7 @@ pub(super) struct SetUp {
 impl SetUp {
     pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
         let (client, cap, fill) = client(header)?;
+        let cap = header.cap.unwrap_or(cap);
         let topics = &header.scenario.topics;
         check_backlog(topics)?;
         let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);

@@ -66,6 +66,7 @@ impl Header {
                 scenario::Commit::OnStop => Commit::OnStop,
             },
             idle_rounds: 0,
+            cap: None,
             repeat,
             join_order: None,
             assignment_order: None,

@@ -47,6 +47,9 @@ pub struct Header {
     pub commit: Commit,
     /// Polls (rounds) made after everything was delivered.
     pub idle_rounds: u32,
+    /// Most records of one hand-over, in `fair` and `complete-first`, where it is not a setting of the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
     /// Number of the repetition, from 1.
     pub repeat: u32,
     /// librdkafka, `single` with `assign`: the order of the client's partition list for the broker.
@@ -199,6 +202,9 @@ pub struct Poll {
     /// Round, from 0, in modes with several consumers (independent ones: the consumer's own polls).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u64>,
+    /// What was asked of each topic, in the order of their turns, in `fair` and `complete-first`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<Vec<Asked>>,
     /// What it returned, in the order in which the client handed it out.
     pub r: Vec<Handed>,
 }
@@ -206,6 +212,10 @@ pub struct Poll {
 /// Records of one partition handed out together: topic, partition, first offset, count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handed(pub String, pub u32, pub i64, pub u32);
+
+/// Records asked of a topic: its name, how many at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked(pub String, pub u32);
 
 /// Last line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

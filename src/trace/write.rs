@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use indexmap::IndexMap;
 
-use super::{End, Handed, Header, Mode, Poll};
+use super::{Asked, End, Handed, Header, Mode, Poll};
 use crate::broker::{Action, Failure, Input, Signal};
 use crate::drive::Observer;
-use crate::{ConsumerId, Run, Time, TopicSet};
+use crate::{ConsumerId, Run, Time, TopicId, TopicSet};
 
 /// An observer that writes a run as a trace.
 ///
@@ -110,7 +110,7 @@ impl<W: Write> TraceWriter<W> {
         self.end.partial = Some(reason.to_owned());
     }
 
-    fn begin_poll(&mut self, now: Time, consumer: ConsumerId) {
+    fn begin_poll(&mut self, now: Time, consumer: ConsumerId, plan: Option<&[(TopicId, u32)]>) {
         let zero = *self.zero.get_or_insert(now);
         if self.consumers.len() <= consumer.index() {
             self.consumers.resize(consumer.index() + 1, Consumer::default());
@@ -122,6 +122,8 @@ impl<W: Write> TraceWriter<W> {
             self.close(last.last);
         }
         self.consumers[consumer.index()] = Consumer { polls: last.polls + 1, last: number, commit_sent: None };
+        let asked = |(topic, records): &(TopicId, u32)| Asked(self.topics[topic.index()].clone(), *records);
+        let asked = plan.map(|plan| plan.iter().map(asked).collect());
         self.pending.push_back(Pending {
             poll: Poll {
                 i: 0,
@@ -132,6 +134,7 @@ impl<W: Write> TraceWriter<W> {
                 n: None,
                 commit_us: None,
                 round: self.rounds.then_some(last.polls),
+                p: asked,
                 r: Vec::new(),
             },
             started: now,
@@ -207,7 +210,8 @@ impl<W: Write> TraceWriter<W> {
 impl<W: Write> Observer for TraceWriter<W> {
     fn on_action(&mut self, now: Time, action: &Action) {
         match action {
-            Action::Poll { consumer, .. } | Action::Take { consumer, .. } => self.begin_poll(now, *consumer),
+            Action::Poll { consumer, .. } => self.begin_poll(now, *consumer, None),
+            Action::Take { consumer, plan } => self.begin_poll(now, *consumer, Some(plan)),
             Action::Commit { consumer, .. } => self.begin_commit(now, *consumer),
             _ => {}
         }

@@ -5,7 +5,7 @@
     kafka_python_recorder.py --bootstrap-server localhost:9092 --topic orders --topic audit -o run.jsonl
 
 Nothing on the cluster changes, unless --commit is given. What is random goes into the trace: from 2.1 the order of a group's
-assignment, in 2.0 the order in which each reply is buffered. With --mode fair the last line says how many bytes were fetched.
+assignment, in 2.0 the order in which each reply is buffered. With --mode fair the last line says how many bytes came over the wire.
 """
 
 import sys
@@ -20,6 +20,7 @@ if version("kafka-python").startswith("2.0.") and sys.version_info >= (3, 12):
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.consumer.subscription_state import SubscriptionState
+from kafka.protocol.parser import KafkaProtocol
 
 import trace
 
@@ -117,6 +118,18 @@ def watch_assignment():
     return seen
 
 
+def watch_bytes():
+    """Has the bytes noted that come over the wire, thrown away or not."""
+    seen, receive = [], KafkaProtocol.receive_bytes
+
+    def received(self, data):
+        seen.append(len(data))
+        return receive(self, data)
+
+    KafkaProtocol.receive_bytes = received
+    return seen
+
+
 def main():
     a = trace.options(__doc__)
     release = version("kafka-python")
@@ -125,7 +138,7 @@ def main():
     if a.mode == "fair":
         # What idle topics wait for at the broker, the others wait for as well: there is one request at a time.
         config = {"fetch_max_wait_ms": 10} | config
-    assignments = watch_assignment()
+    assignments, received = watch_assignment(), watch_bytes()
     replies = watch_replies() if release.startswith("2.0.") else None
     group = a.subscribe == "group"
     topics = a.topic if group else ()
@@ -151,15 +164,9 @@ def main():
     if replies is not None:
         end["replies"] = [{"c": 0, "t": out.since(moment), "order": places} for moment, places in replies]
     if a.mode == "fair":
-        end["fetched_bytes"] = fetched(consumer)
+        end["received_bytes"] = sum(received)
     consumer.close()
     out.write(**end)
-
-
-def fetched(consumer):
-    """Bytes of records that came over the wire, thrown away or not."""
-    found = [group["incoming-byte-total"] for name, group in consumer.metrics().items() if name == "consumer-metrics"]
-    return round(found[0]) if found else None
 
 
 def drain(a, consumer, out):

@@ -360,6 +360,7 @@ fn header(recording: &Recording<'_>, scenario: &Scenario, backlog: Backlog) -> R
         processing_how: "none".to_owned(),
         commit: trace::Commit::None,
         idle_rounds: 0,
+        cap: scheduler(recording.mode).takes().then_some(recording.cap),
         repeat: recording.repeat,
         join_order: None,
         assignment_order: None,

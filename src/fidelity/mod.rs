@@ -94,11 +94,18 @@ impl Replay {
         if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
             return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
         }
-        let attempt = Attempt { trace, world: World::new(&set_up.world), set_up };
+        let mut attempt = Attempt { trace, world: World::new(&set_up.world), set_up, waits: Vec::new() };
         let mut script = choices::recorded(trace)?;
         // With one consumer a topic there is one partition an answer, or nothing to choose that shows in the polls compared.
         if attempt.is_guided() && trace.header.mode == Mode::Single {
             script = guide::choices(&attempt, script)?;
+        }
+        if attempt.is_guided() && trace.header.mode == Mode::Fair {
+            let exact = |waits: &[usize]| {
+                attempt.waits = waits.to_vec();
+                Ok(attempt.run(script.clone(), false)?.0)
+            };
+            attempt.waits = hand_overs::waits(exact)?;
         }
         Ok(attempt.run(script, false)?.0)
     }
@@ -122,6 +129,8 @@ struct Attempt<'a> {
     trace: &'a Trace,
     set_up: world::SetUp,
     world: World,
+    /// Under `fair`: the hand-overs before which the application waited.
+    waits: Vec<usize>,
 }
 
 impl Attempt<'_> {
@@ -141,7 +150,7 @@ impl Attempt<'_> {
 
     /// The result, and all choices that were taken.
     fn run(&self, script: Vec<Choice>, until_it_differs: bool) -> Result<(Replay, Vec<Choice>), ReplayError> {
-        let Self { trace, set_up, world } = self;
+        let Self { trace, set_up, world, waits } = self;
         let mut world = world.clone();
         world.choices().play(script);
         world.choices().start_recording();
@@ -154,7 +163,7 @@ impl Attempt<'_> {
         let mut session = Session::new(policy, config, Time::ZERO);
         let mut model = Polls::new(trace);
         model.until = until_it_differs.then_some(trace);
-        match hand_overs::recorded(trace)? {
+        match hand_overs::recorded(trace, waits)? {
             Some(plans) => {
                 let mut paced = hand_overs::Paced::new(broker, plans);
                 drive(&mut session, &mut paced, &mut model)?;

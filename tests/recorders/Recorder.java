@@ -5,12 +5,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -67,7 +67,7 @@ public class Recorder {
             fill(ring.isEmpty() ? timeout : Duration.ZERO);
             Map<String, List<ConsumerRecord<K, V>>> taken = new LinkedHashMap<>();
             plan().forEach((topic, share) -> {
-                ArrayDeque<ConsumerRecord<K, V>> queue = queues.get(topic);
+                ArrayDeque<ConsumerRecord<K, V>> queue = queue(topic);
                 List<ConsumerRecord<K, V>> records = new ArrayList<>();
                 while (records.size() < share && !queue.isEmpty()) records.add(queue.poll());
                 if (queue.isEmpty()) ring.remove(topic);
@@ -78,18 +78,23 @@ public class Recorder {
 
         /** Queues all that has arrived of the topics that have not enough. */
         private void fill(Duration timeout) {
-            for (TopicPartition partition : consumer.assignment()) {
-                ArrayDeque<ConsumerRecord<K, V>> queue = queues.get(partition.topic());
-                boolean full = queue != null && queue.size() >= cap;
-                if (full) consumer.pause(List.of(partition));
-                else consumer.resume(List.of(partition));
+            Set<TopicPartition> full = consumer.assignment().stream()
+                .filter(partition -> queue(partition.topic()).size() >= cap).collect(Collectors.toSet());
+            Set<TopicPartition> paused = consumer.paused();
+            // Both wait for the client's other thread, so they are called for changes only.
+            if (!full.equals(paused)) {
+                consumer.pause(full);
+                consumer.resume(paused.stream().filter(partition -> !full.contains(partition)).toList());
             }
             for (ConsumerRecord<K, V> record : consumer.poll(timeout)) {
-                ArrayDeque<ConsumerRecord<K, V>> queue =
-                    queues.computeIfAbsent(record.topic(), topic -> new ArrayDeque<>());
+                ArrayDeque<ConsumerRecord<K, V>> queue = queue(record.topic());
                 if (queue.isEmpty()) ring.add(record.topic());
                 queue.add(record);
             }
+        }
+
+        private ArrayDeque<ConsumerRecord<K, V>> queue(String topic) {
+            return queues.computeIfAbsent(topic, name -> new ArrayDeque<>());
         }
 
         /** An equal share of the cap for each topic in the ring; whose turn comes next begins next time. */

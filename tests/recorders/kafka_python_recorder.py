@@ -60,9 +60,10 @@ class Fair:
 
     def fill(self, timeout_ms):
         """Queues all that has arrived of the topics that have not enough."""
-        full = {topic for topic, queue in self.queues.items() if len(queue) >= self.cap}
-        for partition in self.consumer.assignment():
-            (self.consumer.pause if partition.topic in full else self.consumer.resume)(partition)
+        full = {p for p in self.consumer.assignment() if len(self.queues[p.topic]) >= self.cap}
+        paused = self.consumer.paused()
+        self.consumer.pause(*full - paused)
+        self.consumer.resume(*paused - full)
         for partition, records in self.consumer.poll(timeout_ms, max_records=sys.maxsize).items():
             if not self.queues[partition.topic]:
                 self.ring.append(partition.topic)

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use fairdrain::Duration;
-use fairdrain::scenario::{Arrival, Client, Origin, Parsed, Scenario, Sizes, bundled};
+use fairdrain::scenario::{
+    Arrival, Assignor, Client, Commit, Departure, GroupProtocol, Instance, Leave, Origin, Parsed, Scenario, Sizes,
+    Start, bundled,
+};
 
 const TOPIC: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10\n";
 
@@ -112,14 +115,14 @@ fn an_inert_property_is_accepted_and_says_what_happens_instead() {
     let text = "[consumer]\nsession.timeout.ms = 30000\nauto_offset_reset = \"latest\"\nqueued.min.messages = 5\nmax.poll.records = 5\n";
     let aiokafka = with(text);
     insta::assert_snapshot!(warnings(&aiokafka).join("\n"), @r"
-    test.toml:6:1: `session.timeout.ms` with client aiokafka@0.14: no effect: a simulated group never expels a member
-    test.toml:7:1: `auto.offset.reset` with client aiokafka@0.14: no effect: a run begins at the beginning of its backlog
+    test.toml:6:1: `session.timeout.ms` with client aiokafka@0.14: no effect here: [group] has it, for [[instances]]
+    test.toml:7:1: `auto.offset.reset` with client aiokafka@0.14: no effect here: [group] has it, for [[instances]]
     test.toml:8:1: `queued.min.messages` with client aiokafka@0.14: it is a property of librdkafka; ignored
     ");
     let librdkafka = aiokafka.with_client(Client::Librdkafka).expect("legal with librdkafka too");
     insta::assert_snapshot!(warnings(&librdkafka).join("\n"), @r"
-    test.toml:6:1: `session.timeout.ms` with client librdkafka@2.12: no effect: a simulated group never expels a member
-    test.toml:7:1: `auto.offset.reset` with client librdkafka@2.12: no effect: a run begins at the beginning of its backlog
+    test.toml:6:1: `session.timeout.ms` with client librdkafka@2.12: no effect here: [group] has it, for [[instances]]
+    test.toml:7:1: `auto.offset.reset` with client librdkafka@2.12: no effect here: [group] has it, for [[instances]]
     test.toml:9:1: `max.poll.records` with client librdkafka@2.12: librdkafka has no such property; used as the batch bound of the consume call
     ");
     assert_eq!(librdkafka.origin("consumer", 0, "client"), Some(Origin::Given));
@@ -136,6 +139,44 @@ fn what_may_not_be_meant_is_a_warning() {
     test.toml:9:19: aiokafka does not fetch while polls with a timeout of 0 find nothing; write 1 or more
     test.toml:12:8: the fault begins after the limit of 1 h: it never happens
     "#);
+}
+
+#[test]
+fn instances_are_a_group_unless_the_file_says_otherwise() {
+    let alone = with("").scenario;
+    assert_eq!((alone.consumer.start, alone.instances.len()), (Start::Assign, 0));
+    let three =
+        with("[[instances]]\ncount = 2\n[[instances]]\njoins = \"5 s\"\nleaves = \"9 s\"\nhow = \"crash\"\n").scenario;
+    assert_eq!(three.consumer.start, Start::Group);
+    let leave = Leave { at: Duration::from_secs(9), how: Departure::Crash, returns: None };
+    assert_eq!(three.instances[1], Instance { joins: Duration::ZERO, leaves: None });
+    assert_eq!(three.instances[2], Instance { joins: Duration::from_secs(5), leaves: Some(leave) });
+    let explicit = with("[consumer]\nstart = \"assign\"\n[[instances]]\ncount = 2\n").scenario;
+    assert_eq!(explicit.consumer.start, Start::Assign);
+}
+
+#[test]
+fn protocol_and_assignor_are_the_clients_own_unless_the_file_says_otherwise() {
+    for (client, protocol, assignor) in [
+        ("aiokafka", GroupProtocol::Classic, Assignor::RoundRobin),
+        ("kafka-python", GroupProtocol::Classic, Assignor::Range),
+        ("librdkafka", GroupProtocol::Classic, Assignor::Range),
+        ("java", GroupProtocol::Classic, Assignor::Range),
+        ("java-async", GroupProtocol::Consumer, Assignor::Uniform),
+    ] {
+        let group = with(&format!("[consumer]\nclient = \"{client}\"\n")).scenario.group;
+        assert_eq!((group.protocol, group.assignor), (protocol, assignor), "{client}");
+    }
+    let group = with("[consumer]\nclient = \"librdkafka\"\n[group]\ngroup.protocol = \"consumer\"\n").scenario.group;
+    assert_eq!((group.assignor, group.heartbeat_interval), (Assignor::Uniform, Duration::from_secs(5)));
+}
+
+#[test]
+fn commits_at_an_interval_have_one() {
+    let commit = |lines: &str| with(&format!("[consumer]\ncommit = \"interval\"\n{lines}")).scenario.consumer.commit;
+    assert_eq!(commit(""), Commit::Interval(Duration::from_secs(5)));
+    assert_eq!(commit("auto.commit.interval.ms = 100\n"), Commit::Interval(Duration::from_millis(100)));
+    assert_eq!(commit("commit_interval = \"1 s\"\n"), Commit::Interval(Duration::from_secs(1)));
 }
 
 #[test]
@@ -167,17 +208,37 @@ processing_per_record = "1 ns"
 [[topics]]
 name = "b"
 value_bytes = { table = [[1, 2], [3, 4]] }
+partitioner = "consistent_random"
 [consumer]
 client = "librdkafka"
 fill = "first"
 start = "group"
-commit = "on-stop"
+commit = "interval"
+commit_interval = "2 s"
 fetch.max.bytes = 1000000
 fetch.wait.max.ms = 5
 queued.min.messages = 2000
 queued.max.messages.kbytes = 1024
 fetch.queue.backoff.ms = "10 ms"
 group.id = "x"
+[group]
+id = "orders"
+ids = "per-topic"
+protocol = "consumer"
+assignor = "range"
+static = true
+initial.rebalance.delay = 0
+offsets.retention = "1 h"
+auto.offset.reset = "none"
+copartitioned = false
+[[instances]]
+count = 2
+leaves = "5 s"
+[[instances]]
+joins = "1 s"
+leaves = "2 s"
+how = "crash"
+returns = "3 s"
 [scheduler]
 names = ["multi-sequential"]
 max.poll.records = 5
@@ -197,10 +258,6 @@ until = "2 s"
 [[faults]]
 kind = "topic-fails"
 topic = "a2"
-from = "1 s"
-until = "2 s"
-[[faults]]
-kind = "crash"
 from = "1 s"
 until = "2 s"
 [[faults]]

@@ -31,6 +31,10 @@ pub(crate) struct Args {
     /// Leave the topics on the cluster instead of deleting them
     #[arg(long)]
     keep: bool,
+
+    /// Simulate the same beside the real runs, and show the difference
+    #[arg(long)]
+    with_simulation: bool,
 }
 
 /// Where to run, with all that is needed to do it there.
@@ -74,7 +78,7 @@ impl Backend {
 impl Args {
     /// Where to run. Refuses flags that the backend has no use for.
     pub(crate) fn place(&self) -> anyhow::Result<Place> {
-        let Self { backend, bootstrap_server, properties, command_config, keep } = self;
+        let Self { backend, bootstrap_server, properties, command_config, keep, with_simulation } = self;
         let all = self.properties()?;
         match (backend, bootstrap_server) {
             (Backend::Sim, _) => {
@@ -83,6 +87,7 @@ impl Args {
                     ("-X", !properties.is_empty()),
                     ("--command-config", command_config.is_some()),
                     ("--keep", *keep),
+                    ("--with-simulation", *with_simulation),
                 ];
                 if let Some((flag, _)) = useless.iter().find(|(_, given)| *given) {
                     usage!(
@@ -100,6 +105,11 @@ impl Args {
             }
             (_, servers) => Ok(Place::Real { servers: servers.clone(), properties: all, keep: *keep }),
         }
+    }
+
+    /// Whether the same is simulated beside real runs.
+    pub(crate) fn with_simulation(&self) -> bool {
+        self.with_simulation
     }
 
     fn properties(&self) -> anyhow::Result<Vec<(String, String)>> {

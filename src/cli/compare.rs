@@ -100,7 +100,7 @@ pub(crate) fn measure(
             usage!("this program was built without the feature `kafka`: install it with default features")
         }
     };
-    let (scenarios, complete) = match done {
+    let (scenarios, mut complete) = match done {
         Runs::Done(scenarios, complete) => (scenarios, complete),
         Runs::Differ(what) => return Ok(Measured::Differs(what)),
     };
@@ -108,6 +108,13 @@ pub(crate) fn measure(
     let results = Some(Results::new(scenarios));
     let (deterministic, measured) = match place {
         Place::Simulation => (results, None),
+        Place::Real { .. } if backend.with_simulation() => match simulate(selected, &stop, twice)? {
+            Runs::Done(scenarios, all) => {
+                complete &= all;
+                (Some(Results::new(scenarios)), results)
+            }
+            Runs::Differ(what) => return Ok(Measured::Differs(what)),
+        },
         Place::Real { .. } => (None, results),
     };
     Ok(Measured::Done(Box::new(Report {

@@ -105,7 +105,9 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     }
     #[cfg(feature = "kafka")]
     match error.downcast_ref::<kafka::Error>() {
-        Some(kafka::Error::Unsupported { .. } | kafka::Error::Property { .. }) => return Some(Exit::Usage),
+        Some(kafka::Error::Unsupported { .. } | kafka::Error::Property { .. } | kafka::Error::Contradiction(_)) => {
+            return Some(Exit::Usage);
+        }
         Some(kafka::Error::Broker(error)) => return Some(backend(error)),
         Some(kafka::Error::Interrupted) => return Some(Exit::Interrupted),
         None => {}

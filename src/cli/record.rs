@@ -165,8 +165,8 @@ mod real {
     use fairdrain::broker::kafka::{self, Layout, Options, Recorded, Recording, Target};
 
     use super::super::exit::{Exit, usage};
-    use super::super::output::{Shown, note};
     use super::super::interrupt;
+    use super::super::output::{Shown, note};
     use super::{Args, BatchLayout};
 
     pub(super) fn run(args: &Args, properties: Vec<(String, String)>, shown: Shown) -> anyhow::Result<Exit> {

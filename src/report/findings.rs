@@ -18,7 +18,7 @@ pub fn legend(report: &Report) -> Vec<String> {
                      that any scheduler could reach. Starved: waits longer than the scenario's starvation bound while others are \
                      served. Jain index: 1 is an even share. Time 0 is the scheduler's first action."
         .to_owned();
-    if report.deterministic.is_none() {
+    if report.measured.is_some() {
         words += " n/a: can't be observed on a real client.";
     }
     if report.environment.backend == "mock" {

@@ -1,5 +1,6 @@
 //! Markdown: the same tables, for a document or a pull request.
 
+use super::beside;
 use super::findings::{findings, legend};
 use super::model::Report;
 use super::units::grouped;
@@ -23,6 +24,9 @@ pub(super) fn render(report: &Report) -> String {
             if let Some(grid) = view::names(compared, client, &rows, TOPICS_SHOWN) {
                 write(&mut out, &grid);
             }
+        }
+        for grid in beside::grids(compared, report.beside(), TOPICS_SHOWN) {
+            write(&mut out, &grid);
         }
         if let [row] = &compared.rows[..]
             && let Some(grid) = view::blame(row, TOPICS_SHOWN)

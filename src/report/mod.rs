@@ -8,6 +8,7 @@ pub use reduce::Pick;
 pub use remarks::Remark;
 pub use units::Micros;
 
+mod beside;
 mod csv;
 pub mod file;
 pub mod findings;

@@ -19,17 +19,26 @@ pub struct Report {
     pub complete: bool,
     /// Results of the simulation: the same for the same scenario, seed and version, on every machine.
     pub deterministic: Option<Results>,
-    /// Results of a real backend, which are not. Exactly one of the two is there.
+    /// Results of a real backend, which are not. One of the two is there; both, if the simulation was asked for beside a real run.
     pub measured: Option<Results>,
     /// Where it ran; never compared.
     pub environment: Environment,
 }
 
 impl Report {
-    /// The results, whatever their kind.
+    /// The results: of the real runs if there were any, else of the simulation.
     #[must_use]
     pub fn results(&self) -> &[Compared] {
-        self.deterministic.as_ref().or(self.measured.as_ref()).map_or(&[], |r| &r.scenarios)
+        self.measured.as_ref().or(self.deterministic.as_ref()).map_or(&[], |r| &r.scenarios)
+    }
+
+    /// What was simulated beside real runs.
+    #[must_use]
+    pub fn beside(&self) -> &[Compared] {
+        match (&self.measured, &self.deterministic) {
+            (Some(_), Some(simulated)) => &simulated.scenarios,
+            _ => &[],
+        }
     }
 }
 

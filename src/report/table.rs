@@ -2,11 +2,11 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-use super::Layout;
 use super::findings::{findings, legend};
 use super::model::{Compared, Report};
 use super::units::grouped;
 use super::view::{self, Grid};
+use super::{Layout, beside};
 
 /// Topics shown one by one; the others are in the other formats.
 const TOPICS_SHOWN: usize = 10;
@@ -17,7 +17,7 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
     let width = layout.width.max(WIDTH_MIN);
     let mut out = String::new();
     for compared in report.results() {
-        scenario(&mut out, compared, width);
+        scenario(&mut out, compared, report.beside(), width);
     }
     if !report.results().is_empty() {
         for text in legend(report) {
@@ -31,7 +31,8 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
     if let Some(results) = &report.deterministic {
         let seeds: Vec<String> = results.scenarios.iter().map(|s| s.seed.to_string()).collect();
         out += &format!("seed {}, fingerprint {}\n", dedup(seeds).join(", "), results.fingerprint);
-    } else {
+    }
+    if report.measured.is_some() {
         out += &format!("measured on {}, not repeatable to the digit\n", report.environment.backend);
     }
     out += &format!("again: {}\n", report.command);
@@ -49,7 +50,7 @@ fn dedup(mut seeds: Vec<String>) -> Vec<String> {
     seeds
 }
 
-fn scenario(out: &mut String, compared: &Compared, width: usize) {
+fn scenario(out: &mut String, compared: &Compared, simulated: &[Compared], width: usize) {
     paragraph(out, &format!("{}: {}", compared.scenario, compared.description), "", width);
     paragraph(out, &load(compared), "  ", width);
     out.push('\n');
@@ -62,6 +63,9 @@ fn scenario(out: &mut String, compared: &Compared, width: usize) {
         if let Some(grid) = view::names(compared, client, rows, TOPICS_SHOWN) {
             write(out, &grid, width);
         }
+    }
+    for grid in beside::grids(compared, simulated, TOPICS_SHOWN) {
+        write(out, &grid, width);
     }
     if let [row] = &compared.rows[..]
         && let Some(grid) = view::blame(row, TOPICS_SHOWN)

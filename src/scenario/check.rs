@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::Diagnostic;
+use super::group_parse::{check_group, check_instances};
 use super::read::{Findings, Reader};
 use super::units::{Problem, duration_text};
 use super::{Client, Commit, FaultKind, Scenario};
@@ -37,6 +38,8 @@ pub(super) struct Read<'a> {
     pub(super) brokers: &'a Reader,
     pub(super) faults: &'a [Reader],
     pub(super) limits: &'a Reader,
+    pub(super) group: &'a Reader,
+    pub(super) instances: &'a [Reader],
 }
 
 /// Adds what it finds; values that were wrong on their own have been reported and are left out.
@@ -46,6 +49,8 @@ pub(super) fn check(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     leaders(out, scenario, read);
     consumer(out, scenario, read);
     round_trip(out, scenario, read);
+    check_group(out, scenario, read.group);
+    check_instances(out, scenario, read);
     faults(out, scenario, read);
     limits(out, scenario, read);
     if !read.topics_given || (read.topics.is_empty() && out.errors.is_empty()) {
@@ -201,6 +206,20 @@ fn leaders(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
 
 fn consumer(out: &mut Findings, scenario: &Scenario, read: &Read<'_>) {
     let consumer = &scenario.consumer;
+    if read.consumer.sound(&["commit", "auto.commit.interval.ms"]) {
+        let place = read.consumer.at("auto.commit.interval.ms");
+        match consumer.commit {
+            Commit::Interval(every) if every.is_zero() => {
+                let problem = Problem::new("commits every 0 s are no interval");
+                out.error(place, problem.help("a longer auto.commit.interval.ms, or commit = \"per-batch\""));
+            }
+            Commit::None | Commit::PerBatch | Commit::OnStop if read.consumer.has("auto.commit.interval.ms") => {
+                let problem = Problem::new("`auto.commit.interval.ms` changes nothing without commit = \"interval\"");
+                out.warn(place, problem.help("write commit = \"interval\", or take it out"));
+            }
+            _ => {}
+        }
+    }
     if !read.consumer.sound(&["client"]) {
         return;
     }

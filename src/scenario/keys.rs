@@ -179,6 +179,20 @@ pub(super) static TOPICS: Table = Table {
             Toml("1"),
             "Share under the fair schedulers, relative to the others'.",
         ),
+        Key::new(
+            "partitioner",
+            Kind::Choice(&[
+                "murmur2",
+                "murmur2_random",
+                "consistent",
+                "consistent_random",
+                "fnv1a",
+                "fnv1a_random",
+                "random",
+            ]),
+            Derived("as the other topics'"),
+            "How its producers choose a partition: Java's default is murmur2, librdkafka's consistent_random.",
+        ),
         Key::new("required", Kind::Flag, Toml("true"), "Whether an input is incomplete without this topic."),
         Key::new(
             "leader",

@@ -14,6 +14,9 @@ pub use fairdrain_sim::Sizes;
 
 pub use client::UnknownClient;
 pub use error::{Diagnostic, LoadError, Position, ScenarioErrors};
+pub use group::{
+    Assignor, Departure, Group, Ids, Instance, Leave, OffsetReset, Partitioner, Protocol as GroupProtocol,
+};
 #[cfg(feature = "kafka")]
 pub(crate) use keys::is_secret;
 pub use library::{Bundled, bundled};
@@ -25,6 +28,9 @@ mod check;
 mod client;
 mod error;
 mod flatten;
+mod group;
+mod group_keys;
+mod group_parse;
 mod keys;
 mod library;
 mod names;
@@ -54,6 +60,10 @@ pub struct Scenario {
     pub topics: Vec<Topic>,
     /// The consumer.
     pub consumer: Consumer,
+    /// The consumer group of several instances.
+    pub group: Group,
+    /// The instances of the service that share the work; none: a run is one process, without rebalances.
+    pub instances: Vec<Instance>,
     /// Which schedulers to compare, and their settings.
     pub scheduler: Scheduler,
     /// What is done with the records.
@@ -91,6 +101,8 @@ pub struct Topic {
     pub keys: u32,
     /// Share under the fair schedulers, relative to the other topics'.
     pub weight: u32,
+    /// How its producers choose a record's partition; `None`: as those of the other topics.
+    pub partitioner: Option<Partitioner>,
     /// Whether an input is incomplete without this topic.
     pub required: bool,
     /// The broker that leads partition 0 (partition p: `leader + p` modulo the number of brokers).
@@ -168,7 +180,8 @@ pub enum Client {
 /// How consumers get their partitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// Manual assignment from offset 0, no group.
+    /// Manual assignment, no group: from offset 0; with several instances, instance i of n has the partitions p with p mod n = i,
+    /// from what has been committed.
     Assign,
     /// Subscribe with a fresh group, `auto.offset.reset=earliest`.
     Group,
@@ -183,6 +196,8 @@ pub enum Commit {
     PerBatch,
     /// Once, when the run stops.
     OnStop,
+    /// As often as this, whatever has been processed, without waiting for the answer; and when the run stops.
+    Interval(Duration),
 }
 
 /// Which schedulers, and their settings.

@@ -7,6 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Read};
 use super::error::{Diagnostic, ERRORS_PRINTED, ScenarioErrors, Source};
+use super::group_keys::{GROUP, INSTANCES};
+use super::group_parse::{read_group, read_instances};
 use super::keys::{self, Key, Kind};
 use super::names::{did_you_mean, short};
 use super::properties::CONSUMER;
@@ -104,16 +106,22 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
     let network = section(&mut out, &keys::NETWORK);
     let brokers = section(&mut out, &keys::BROKERS);
     let limits = section(&mut out, &keys::LIMITS);
+    let group = section(&mut out, &GROUP);
+    let instances = Reader::sections(&mut out, &INSTANCES, document.get("instances"));
     let topics = Reader::sections(&mut out, &keys::TOPICS, document.get("topics"));
     let faults = Reader::sections(&mut out, &keys::FAULTS, document.get("faults"));
 
     let (expanded, entry_of_topic) = read_topics(&mut out, &topics);
+    let (all_instances, entry_of_instance) = read_instances(&mut out, &instances);
+    let client_of = client.unwrap_or_else(|| consumer.client("client"));
     let mut scenario = Scenario {
         name: read_name(&mut out, &root),
         description: root.text("description"),
         seed: root.number("seed"),
         topics: expanded,
-        consumer: read_consumer(&consumer),
+        consumer: read_consumer(&consumer, !all_instances.is_empty()),
+        group: read_group(&group, client_of),
+        instances: all_instances,
         scheduler: Scheduler {
             names: scheduler.schedulers("names"),
             max_poll_records: scheduler.small_given("max.poll.records"),
@@ -139,9 +147,7 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
         limits: Limits { time: limits.duration("time"), polls: limits.number("polls") },
     };
     scenario.faults = faults.iter().filter_map(|f| read_fault(&mut out, f, &scenario.topics)).collect();
-    if let Some(client) = client {
-        scenario.consumer.client = client;
-    }
+    scenario.consumer.client = client_of;
     let read = Read {
         topics: &topics,
         topics_given: document.contains_key("topics"),
@@ -152,6 +158,8 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
         brokers: &brokers,
         faults: &faults,
         limits: &limits,
+        group: &group,
+        instances: &instances,
     };
     check::check(&mut out, &scenario, &read);
     if !out.errors.is_empty() {
@@ -166,12 +174,15 @@ fn parse(source: Arc<Source>, client: Option<Client>) -> Result<Parsed, Scenario
         ("network", network),
         ("brokers", brokers),
         ("limits", limits),
+        ("group", group),
     ];
     let mut provenance = Provenance {
         tables: sections.into_iter().map(|(name, reader)| (name, reader.origins)).collect(),
         topics: topics.into_iter().map(|t| t.origins).collect(),
         entry_of_topic,
         faults: faults.into_iter().map(|f| f.origins).collect(),
+        instances: instances.into_iter().map(|i| i.origins).collect(),
+        entry_of_instance,
     };
     if client.is_some() {
         provenance.tables["consumer"].insert("client", Origin::Given);

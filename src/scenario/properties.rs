@@ -79,7 +79,7 @@ const fn inert(name: &'static str, aliases: &'static [&'static str], doc: &'stat
     Key { name, aliases, kind: Kind::Inert, default: Derived("not given"), only: None, doc }
 }
 
-const GROUP_TIMING: &str = "No effect: a simulated group never expels a member.";
+const GROUP: &str = "No effect here: [group] has it, for [[instances]].";
 const COMMITS: &str = "No effect: positions are committed as `commit` says.";
 const CONNECTION: &str = "No effect on a simulation; a real run takes it from the command line.";
 const SECURITY: &str = "No effect on a simulation; a real run takes it from --command-config.";
@@ -114,15 +114,24 @@ pub(super) static CONSUMER: Table = Table {
         own(
             "start",
             Kind::Choice(&["assign", "group"]),
-            Toml("\"assign\""),
-            "Manual assignment from offset 0, or a fresh group from the earliest offset.",
+            Derived("assign; group with [[instances]]"),
+            "Manual assignment, of all partitions or, to instance i of n, of each n-th; or a fresh group.",
         ),
         own(
             "commit",
-            Kind::Choice(&["none", "per-batch", "on-stop"]),
+            Kind::Choice(&["none", "per-batch", "on-stop", "interval"]),
             Toml("\"none\""),
-            "When positions are committed.",
+            "When positions are committed: what has been processed, never more.",
         ),
+        Key {
+            aliases: &["commit_interval"],
+            ..own(
+                "auto.commit.interval.ms",
+                Kind::Millis(I32),
+                Toml("5000"),
+                "From one commit to the next; only with commit = \"interval\".",
+            )
+        },
         limited(
             "fetch.min.bytes",
             &[],
@@ -179,17 +188,16 @@ pub(super) static CONSUMER: Table = Table {
             LIBRDKAFKA,
             "How long a partition whose queue is full is not looked at.",
         ),
-        inert("session.timeout.ms", &[], GROUP_TIMING),
-        inert("heartbeat.interval.ms", &[], GROUP_TIMING),
-        inert("max.poll.interval.ms", &[], GROUP_TIMING),
-        inert("rebalance.timeout.ms", &[], GROUP_TIMING),
-        inert("group.id", &[], "No effect: a run makes up group names of its own."),
-        inert("group.instance.id", &[], NOT_MODELLED),
-        inert("group.protocol", &[], NOT_MODELLED),
-        inert("partition.assignment.strategy", &[], NOT_MODELLED),
-        inert("auto.offset.reset", &[], "No effect: a run begins at the beginning of its backlog."),
+        inert("session.timeout.ms", &[], GROUP),
+        inert("heartbeat.interval.ms", &[], GROUP),
+        inert("max.poll.interval.ms", &[], GROUP),
+        inert("rebalance.timeout.ms", &[], "No effect: it is [group] max.poll.interval.ms."),
+        inert("group.id", &[], GROUP),
+        inert("group.instance.id", &[], "No effect here: [group] has `static`, for [[instances]]."),
+        inert("group.protocol", &[], GROUP),
+        inert("partition.assignment.strategy", &["group.remote.assignor"], GROUP),
+        inert("auto.offset.reset", &[], GROUP),
         inert("enable.auto.commit", &[], COMMITS),
-        inert("auto.commit.interval.ms", &[], COMMITS),
         inert("enable.auto.offset.store", &[], COMMITS),
         inert("isolation.level", &[], "No effect: there are no transactions in a scenario."),
         inert("check.crcs", &[], NOT_MODELLED),

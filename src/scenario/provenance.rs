@@ -39,6 +39,10 @@ pub(super) struct Provenance {
     pub(super) entry_of_topic: Vec<usize>,
     /// By `[[faults]]`.
     pub(super) faults: Vec<IndexMap<&'static str, Origin>>,
+    /// By `[[instances]]` of the file.
+    pub(super) instances: Vec<IndexMap<&'static str, Origin>>,
+    /// For each instance of the scenario, its `[[instances]]`.
+    pub(super) entry_of_instance: Vec<usize>,
 }
 
 impl Provenance {
@@ -47,6 +51,7 @@ impl Provenance {
         match table {
             "topics" => self.topics.get(*self.entry_of_topic.get(index)?),
             "faults" => self.faults.get(index),
+            "instances" => self.instances.get(*self.entry_of_instance.get(index)?),
             _ => self.tables.get(table),
         }
     }

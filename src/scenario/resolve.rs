@@ -1,5 +1,6 @@
 //! `scenario show --resolved`: every value and where it comes from, as a scenario file that reads back to the same scenario.
 
+use super::group_parse::{group_value, instance_value};
 use super::keys::{Key, Kind, Table};
 use super::parse::Parsed;
 use super::properties::CONSUMER;
@@ -23,6 +24,7 @@ impl Parsed {
             let count = match table.name {
                 "topics" => self.scenario.topics.len(),
                 "faults" => self.scenario.faults.len(),
+                "instances" => self.scenario.instances.len(),
                 _ => 1,
             };
             for index in 0..count {
@@ -91,6 +93,7 @@ fn value_of(s: &Scenario, table: &Table, index: usize, key: &Key) -> Option<Valu
                 "arrival.until" => t.arrival.map(|a| Value::Duration(a.until)),
                 "keys" => small(t.keys),
                 "weight" => small(t.weight),
+                "partitioner" => t.partitioner.and_then(|p| text(p.as_str())),
                 "required" => Some(Value::Flag(t.required)),
                 "leader" => small(t.leader),
                 "processing_per_record" => t.processing_per_record.map(Value::Duration),
@@ -98,6 +101,8 @@ fn value_of(s: &Scenario, table: &Table, index: usize, key: &Key) -> Option<Valu
             }
         }
         "consumer" => consumer_value(s, table, key),
+        "group" => group_value(s, table, key),
+        "instances" => instance_value(s, table, index, key),
         "scheduler" => match key.name {
             "names" => Some(Value::Schedulers(s.scheduler.names.clone())),
             "max.poll.records" => s.scheduler.max_poll_records.and_then(small),
@@ -150,7 +155,12 @@ fn consumer_value(s: &Scenario, table: &Table, key: &Key) -> Option<Value> {
             Commit::None => "none",
             Commit::PerBatch => "per-batch",
             Commit::OnStop => "on-stop",
+            Commit::Interval(_) => "interval",
         }),
+        "auto.commit.interval.ms" => match c.commit {
+            Commit::Interval(every) => Some(Value::Duration(every)),
+            Commit::None | Commit::PerBatch | Commit::OnStop => None,
+        },
         "fetch.min.bytes" => small(c.fetch_min_bytes),
         "fetch.max.bytes" => c.fetch_max_bytes.and_then(small),
         "max.partition.fetch.bytes" => small(c.max_partition_fetch_bytes),
@@ -185,6 +195,6 @@ fn fault_value(s: &Scenario, table: &Table, index: usize, key: &Key) -> Option<V
 }
 
 /// A key of the format that is not written above: our bug, which the test of the resolved bundled scenarios finds.
-fn unwritten(table: &Table, key: &str) -> Option<Value> {
+pub(super) fn unwritten(table: &Table, key: &str) -> Option<Value> {
     unreachable!("[{}] {key} is read and never written", table.name)
 }

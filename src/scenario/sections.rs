@@ -1,6 +1,7 @@
 //! The tables that need more than one getter a key: topics, the consumer, faults.
 
 use super::error::ERRORS_PRINTED;
+use super::group_parse::read_partitioner;
 use super::names::{TOPICS_MAX, did_you_mean, expand, short};
 use super::read::{Findings, Reader};
 use super::units::Problem;
@@ -30,6 +31,7 @@ pub(super) fn read_topics(out: &mut Findings, entries: &[Reader]) -> (Vec<Topic>
             arrival: read_arrival(out, entry),
             keys: entry.small("keys"),
             weight: entry.small("weight"),
+            partitioner: read_partitioner(entry),
             required: entry.flag("required"),
             leader: entry.small("leader"),
             processing_per_record: entry.duration_given("processing_per_record"),
@@ -66,16 +68,22 @@ fn read_arrival(out: &mut Findings, entry: &Reader) -> Option<Arrival> {
     })
 }
 
-pub(super) fn read_consumer(r: &Reader) -> Consumer {
+/// `instances`: whether there are any, which then are a group unless the file says otherwise.
+pub(super) fn read_consumer(r: &Reader, instances: bool) -> Consumer {
     Consumer {
         client: r.client("client"),
         max_poll_records: r.small("max.poll.records"),
         poll_timeout: r.duration("poll.timeout.ms"),
         fill: r.text_given("fill").map(|fill| if fill == "full" { Fill::Full } else { Fill::First }),
-        start: if r.text("start") == "group" { Start::Group } else { Start::Assign },
+        start: match r.text_given("start").as_deref() {
+            Some("group") => Start::Group,
+            None if instances => Start::Group,
+            _ => Start::Assign,
+        },
         commit: match r.text("commit").as_str() {
             "per-batch" => Commit::PerBatch,
             "on-stop" => Commit::OnStop,
+            "interval" => Commit::Interval(r.duration("auto.commit.interval.ms")),
             _ => Commit::None,
         },
         fetch_min_bytes: r.small("fetch.min.bytes"),

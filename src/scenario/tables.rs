@@ -3,12 +3,13 @@
 //! The parser, `scenario show --resolved`, the JSON Schema and the check of the template all read these tables, so they agree by
 //! construction.
 
+use super::group_keys::{GROUP, INSTANCES};
 use super::keys::{APPLICATION, BROKERS, FAULTS, LIMITS, NETWORK, ROOT, SCHEDULER, TOPICS, Table};
 use super::properties::CONSUMER;
 
 /// Every table of the format.
 pub(super) static TABLES: &[&Table] =
-    &[&ROOT, &TOPICS, &CONSUMER, &SCHEDULER, &APPLICATION, &NETWORK, &BROKERS, &FAULTS, &LIMITS];
+    &[&ROOT, &TOPICS, &CONSUMER, &GROUP, &INSTANCES, &SCHEDULER, &APPLICATION, &NETWORK, &BROKERS, &FAULTS, &LIMITS];
 
 #[cfg(test)]
 mod tests {

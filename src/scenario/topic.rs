@@ -49,6 +49,7 @@ impl Topic {
             arrival: None,
             keys: 10,
             weight: 1,
+            partitioner: None,
             required: true,
             leader: 0,
             processing_per_record: None,

@@ -64,6 +64,7 @@ impl Header {
                 scenario::Commit::None => Commit::None,
                 scenario::Commit::PerBatch => Commit::PerPollSync,
                 scenario::Commit::OnStop => Commit::OnStop,
+                scenario::Commit::Interval(_) => Commit::Interval,
             },
             idle_rounds: 0,
             cap: None,

@@ -180,6 +180,8 @@ pub enum Commit {
     PerPollSync,
     /// Once, at the end.
     OnStop,
+    /// From time to time, without waiting for the answer.
+    Interval,
 }
 
 /// One poll call.

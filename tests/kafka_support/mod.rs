@@ -6,7 +6,7 @@ use fairdrain::broker::{Action, Fact, Input, Signal};
 use fairdrain::drive::Observer;
 use fairdrain::policy::Name;
 use fairdrain::scenario::{
-    Application, Brokers, Client, Commit, Consumer, Limits, Network, Scenario, Scheduler, Sizes, Start, Topic,
+    Application, Brokers, Client, Commit, Consumer, Group, Limits, Network, Scenario, Scheduler, Sizes, Start, Topic,
 };
 use fairdrain::{Duration, Time, TopicSet};
 
@@ -24,6 +24,7 @@ pub fn topic(name: &str, backlog: u64) -> Topic {
         arrival: None,
         keys: 10,
         weight: 1,
+        partitioner: None,
         required: true,
         leader: 0,
         processing_per_record: None,
@@ -36,6 +37,8 @@ pub fn scenario(topics: Vec<Topic>) -> Scenario {
         description: String::new(),
         seed: SEED,
         topics,
+        group: Group::default(),
+        instances: Vec::new(),
         consumer: Consumer {
             client: Client::Librdkafka,
             max_poll_records: 3000,

@@ -6,7 +6,7 @@ use fairdrain::drive::Observer as _;
 use fairdrain::metrics::{Fold, Layout, RunMetrics};
 use fairdrain::policy::Name;
 use fairdrain::scenario::{
-    Application, Brokers, Client, Commit, Consumer, Limits, Network, Scenario, Scheduler, Sizes, Start, Topic,
+    Application, Brokers, Client, Commit, Consumer, Group, Limits, Network, Scenario, Scheduler, Sizes, Start, Topic,
 };
 use fairdrain::{BatchId, ConsumerId, Duration, Fill, LocalCause, PartitionId, Run, Time, TopicId, TopicSet};
 
@@ -34,6 +34,7 @@ pub(crate) fn topic(name: &str, backlog: u64, keys: u32) -> Topic {
         arrival: None,
         keys,
         weight: 1,
+        partitioner: None,
         required: true,
         leader: 0,
         processing_per_record: None,
@@ -47,6 +48,8 @@ pub(crate) fn scenario(topics: Vec<Topic>) -> Scenario {
         description: String::new(),
         seed: 7,
         topics,
+        group: Group::default(),
+        instances: Vec::new(),
         consumer: Consumer {
             client: Client::Ideal,
             max_poll_records: 500,

@@ -12,11 +12,11 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseProducer, Producer};
 
 use super::error::Error;
-use super::ffi::{self, Call, Client, Conf, Mock};
-use super::{LoadedTopic, Log, conf};
+use super::ffi::{self, Call, Client, Conf};
+use super::mock::Mock;
+use super::{Log, conf};
 use crate::broker::BrokerError;
 
 /// How long an administrative request may take.
@@ -32,6 +32,8 @@ pub enum Target {
     /// librdkafka's mock cluster, in this process. Right for what a client does, wrong for how long it takes: a fetch returns one
     /// batch a partition whatever the limits say, and a waiting fetch is not ended by new data.
     Mock,
+    /// The same, shared with others: it lives on when this client of it is gone.
+    Shared(Mock),
 }
 
 impl Target {
@@ -40,7 +42,7 @@ impl Target {
     pub const fn backend(&self) -> &'static str {
         match self {
             Self::Cluster(_) => "kafka",
-            Self::Mock => "mock",
+            Self::Mock | Self::Shared(_) => "mock",
         }
     }
 }
@@ -84,8 +86,7 @@ pub(super) struct Cluster {
     pub(super) properties: Vec<(String, String)>,
     pub(super) interrupt: Arc<AtomicBool>,
     brokers: usize,
-    /// The client in whose process and handle the mock cluster lives.
-    mock: Option<BaseProducer>,
+    pub(super) mock: Option<Mock>,
 }
 
 impl Cluster {
@@ -102,15 +103,11 @@ impl Cluster {
         };
         match target {
             Target::Cluster(servers) => cluster.servers.clone_from(servers),
-            Target::Mock => {
-                let mock: BaseProducer = ClientConfig::new()
-                    .set("test.mock.num.brokers", mock_brokers.to_string())
-                    .create()
-                    .map_err(|e| Error::refused(format!("librdkafka's mock cluster did not start: {e}")))?;
-                Mock::of(mock.client()).into_iter().for_each(Mock::remove_rebalance_delay);
-                cluster.servers = mock.client().mock_cluster().map(|m| m.bootstrap_servers()).unwrap_or_default();
-                cluster.mock = Some(mock);
-            }
+            Target::Mock => cluster.mock = Some(Mock::start(mock_brokers)?),
+            Target::Shared(mock) => cluster.mock = Some(mock.clone()),
+        }
+        if let Some(mock) = &cluster.mock {
+            mock.servers().clone_into(&mut cluster.servers);
         }
         cluster.brokers = cluster.probe(Duration::from_millis(options.connect_timeout_ms))?;
         Ok(cluster)
@@ -207,31 +204,45 @@ impl Cluster {
         self.config().create().map_err(|e| Error::refused(e.to_string()))
     }
 
+    /// Creates those topics that do not exist. One that does has to have as many partitions.
+    pub(super) fn ensure(&self, topics: &[(&str, u32, Option<u32>)]) -> Result<(), Error> {
+        let admin = self.admin()?;
+        let mut missing = Vec::new();
+        for &(name, partitions, bytes) in topics {
+            // Never of one topic by name: the mock cluster would create it.
+            let metadata = admin.inner().fetch_metadata(None, ADMIN_TIMEOUT);
+            let metadata = metadata.map_err(|e| Error::refused(format!("topics can't be listed: {e}")))?;
+            match metadata.topics().iter().find(|t| t.name() == name) {
+                None => missing.push((name, partitions, bytes)),
+                Some(topic) if topic.partitions().len() == partitions as usize => {}
+                Some(topic) => {
+                    let has = topic.partitions().len();
+                    return Err(Error::refused(format!("topic {name} has {has} partitions, not {partitions}")));
+                }
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { self.create(&missing) }
+    }
+
     /// Creates topics, with `max.message.bytes` if their batches need it, and waits until each partition has a leader.
-    pub(super) fn create(&self, topics: &[(LoadedTopic, Option<u32>)]) -> Result<(), Error> {
-        if let Some(mock) = self.mock.as_ref().and_then(|mock| Mock::of(mock.client())) {
+    pub(super) fn create(&self, topics: &[(&str, u32, Option<u32>)]) -> Result<(), Error> {
+        if let Some(mock) = &self.mock {
             // The mock cluster's thread looks for work ten times a second: all topics at once, or it takes 0.1 s for each.
             return thread::scope(|scope| {
-                let create = |topic: &'_ LoadedTopic| {
-                    let (name, partitions) = (topic.name.clone(), topic.partitions);
-                    scope.spawn(move || mock.create_topic(&name, partitions).map_err(|reason| (name, reason)))
-                };
-                let threads: Vec<_> = topics.iter().map(|(topic, _)| create(topic)).collect();
-                threads.into_iter().try_for_each(|thread| {
-                    let created = thread.join().expect("nothing in it panics");
-                    created.map_err(|(name, reason)| Error::refused(format!("topic {name} can't be created: {reason}")))
-                })
+                let create = |&(name, partitions, _)| scope.spawn(move || mock.create_topic(name, partitions));
+                let threads: Vec<_> = topics.iter().map(create).collect();
+                threads.into_iter().try_for_each(|thread| thread.join().expect("nothing in it panics"))
             });
         }
         let admin = self.admin()?;
-        let bytes: Vec<Option<String>> = topics.iter().map(|(_, bytes)| bytes.map(|n| n.to_string())).collect();
+        let bytes: Vec<Option<String>> = topics.iter().map(|(_, _, bytes)| bytes.map(|n| n.to_string())).collect();
         let new: Vec<NewTopic<'_>> = topics
             .iter()
             .zip(&bytes)
-            .map(|((topic, _), bytes)| {
+            .map(|(&(name, partitions, _), bytes)| {
                 // The cluster's own default (KIP-464): one replica may be too few for its min.insync.replicas.
                 let replication = TopicReplication::Fixed(-1);
-                let new = NewTopic::new(&topic.name, topic.partitions as i32, replication);
+                let new = NewTopic::new(name, partitions as i32, replication);
                 match bytes {
                     Some(bytes) => new.set("max.message.bytes", bytes),
                     None => new,
@@ -243,7 +254,7 @@ impl Cluster {
         for result in results.map_err(|e| Error::refused(format!("topics can't be created: {e}")))? {
             result.map_err(|(name, code)| Error::refused(format!("topic {name} can't be created: {code}")))?;
         }
-        let names: Vec<&str> = topics.iter().map(|(topic, _)| topic.name.as_str()).collect();
+        let names: Vec<&str> = topics.iter().map(|(name, ..)| *name).collect();
         self.await_leaders(&admin, &names)
     }
 

@@ -2,18 +2,17 @@
 
 use super::Error;
 use super::ffi::Conf;
-use crate::scenario::{Scenario, is_secret};
+use crate::scenario::{Consumer, is_secret};
 use crate::tuning::SplitQueues;
 
 /// What a run depends on; a user's value would break it.
-const RESERVED: [(&str, &str); 7] = [
+const RESERVED: [(&str, &str); 6] = [
     ("bootstrap.servers", "is what --bootstrap-server gives"),
     ("metadata.broker.list", "is what --bootstrap-server gives"),
-    ("group.id", "is a fresh one in every run"),
+    ("group.id", "is what the run or the instance says by itself"),
     ("enable.auto.commit", "is off: what is committed, and when, is the session's business"),
     ("enable.auto.offset.store", "is off: what is committed, and when, is the session's business"),
     ("enable.partition.eof", "is off: the batch call would take an end for a record (librdkafka #4844)"),
-    ("auto.offset.reset", "is `earliest`: the backlog is what there is to measure"),
 ];
 
 /// Refuses what librdkafka does not know, and what a run depends on.
@@ -28,6 +27,15 @@ pub(super) fn check(properties: &[(String, String)]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses what a benchmark depends on besides.
+pub(super) fn check_benchmark(properties: &[(String, String)]) -> Result<(), Error> {
+    const RESET: &str = "auto.offset.reset";
+    let reset = properties.iter().find(|(key, _)| key == RESET);
+    reset.map_or(Ok(()), |(key, value)| {
+        Err(refused(key, value, format!("{RESET} is `earliest`: the backlog is what there is to measure")))
+    })
+}
+
 fn refused(key: &str, value: &str, reason: String) -> Error {
     let secret = !value.is_empty() && is_secret(key);
     let reason = if secret { reason.replace(value, "***") } else { reason };
@@ -35,16 +43,13 @@ fn refused(key: &str, value: &str, reason: String) -> Error {
     Error::Property { key: key.to_owned(), value: value.to_owned(), reason }
 }
 
-/// The configuration of a consumer in a drain.
+/// The configuration of a consumer in a group, which takes hand-overs of at most so many records if it takes at all.
 pub(super) fn consumer(
-    scenario: &Scenario,
     servers: &str,
     group: &str,
     takes: Option<u32>,
     properties: &[(String, String)],
 ) -> Result<Conf, Error> {
-    let c = &scenario.consumer;
-    let ms = |d: crate::Duration| (d.as_nanos() / 1_000_000).to_string();
     let mut all = vec![
         ("bootstrap.servers", servers.to_owned()),
         ("group.id", group.to_owned()),
@@ -57,24 +62,14 @@ pub(super) fn consumer(
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         // How long a topic that was there and is missing now may be so before it is an error. The loader has seen all of them.
         ("topic.metadata.propagation.max.ms", "1000".to_owned()),
-        ("fetch.min.bytes", c.fetch_min_bytes.to_string()),
-        ("max.partition.fetch.bytes", c.max_partition_fetch_bytes.to_string()),
     ];
-    let split = takes.map(SplitQueues::for_cap);
-    let fetch_max_bytes = c.fetch_max_bytes.or(split.map(|s| s.fetch_max_bytes));
-    let queued_min_messages = c.queued_min_messages.or(split.map(|s| s.queued_min_messages));
-    if let Some(bytes) = c.fetch_max_bytes.filter(|&bytes| bytes < 1_000_000) {
-        // rdkafka_conf.c: rd_kafka_conf_finalize refuses a fetch.max.bytes below this.
-        all.push(("message.max.bytes", bytes.to_string()));
-    }
-    for (key, value) in [
-        ("fetch.max.bytes", fetch_max_bytes.map(|n| n.to_string())),
-        ("fetch.wait.max.ms", c.fetch_max_wait.or(split.map(|s| s.fetch_wait_max)).map(ms)),
-        ("queued.min.messages", queued_min_messages.map(|n| n.to_string())),
-        ("queued.max.messages.kbytes", c.queued_max_messages_kbytes.map(|n| n.to_string())),
-        ("fetch.queue.backoff.ms", c.fetch_queue_backoff.or(split.map(|s| s.fetch_queue_backoff)).map(ms)),
-    ] {
-        all.extend(value.map(|value| (key, value)));
+    if let Some(split) = takes.map(SplitQueues::for_cap) {
+        all.extend([
+            ("fetch.max.bytes", split.fetch_max_bytes.to_string()),
+            ("fetch.wait.max.ms", millis(split.fetch_wait_max)),
+            ("queued.min.messages", split.queued_min_messages.to_string()),
+            ("fetch.queue.backoff.ms", millis(split.fetch_queue_backoff)),
+        ]);
     }
     let mut conf = Conf::new();
     let users = properties.iter().map(|(key, value)| (key.as_str(), value.clone()));
@@ -82,6 +77,32 @@ pub(super) fn consumer(
         conf.set(key, &value).map_err(|reason| refused(key, &value, reason))?;
     }
     Ok(conf)
+}
+
+/// What a scenario's `[consumer]` says.
+pub(super) fn of_scenario(c: &Consumer) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("fetch.min.bytes", c.fetch_min_bytes.to_string()),
+        ("max.partition.fetch.bytes", c.max_partition_fetch_bytes.to_string()),
+    ];
+    if let Some(bytes) = c.fetch_max_bytes.filter(|&bytes| bytes < 1_000_000) {
+        // rdkafka_conf.c: rd_kafka_conf_finalize refuses a fetch.max.bytes below this.
+        all.push(("message.max.bytes", bytes.to_string()));
+    }
+    for (key, value) in [
+        ("fetch.max.bytes", c.fetch_max_bytes.map(|n| n.to_string())),
+        ("fetch.wait.max.ms", c.fetch_max_wait.map(millis)),
+        ("queued.min.messages", c.queued_min_messages.map(|n| n.to_string())),
+        ("queued.max.messages.kbytes", c.queued_max_messages_kbytes.map(|n| n.to_string())),
+        ("fetch.queue.backoff.ms", c.fetch_queue_backoff.map(millis)),
+    ] {
+        all.extend(value.map(|value| (key, value)));
+    }
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn millis(duration: crate::Duration) -> String {
+    (duration.as_nanos() / 1_000_000).to_string()
 }
 
 #[cfg(test)]

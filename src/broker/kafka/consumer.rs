@@ -14,12 +14,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::connect::{Position, Share, Topic};
 use super::content::Checker;
-use super::ffi::{Call, Client, Conf, Message, Partitions, Queue};
+use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
-use super::{Event, LoadedTopic, Log};
+use super::{Event, Log};
 use crate::broker::{Failure, Input};
-use crate::scenario::Start;
 use crate::{ConsumerId, Fill, PartitionId, TopicId};
 
 use flow::Flow;
@@ -54,13 +54,16 @@ pub(super) enum Command {
 /// What it takes to start a consumer.
 pub(super) struct Setup {
     pub(super) id: ConsumerId,
-    pub(super) topics: Vec<LoadedTopic>,
+    pub(super) topics: Vec<Topic>,
     /// Whether records are taken topic by topic.
     pub(super) takes: bool,
-    pub(super) start: Start,
+    pub(super) share: Share,
     pub(super) conf: Conf,
     pub(super) servers: String,
-    pub(super) checker: Checker,
+    /// What is delivered is compared with it, if there is one.
+    pub(super) checker: Option<Checker>,
+    /// How long all brokers may be gone before the run ends.
+    pub(super) outage_max: Duration,
     pub(super) log: Arc<Mutex<Log>>,
 }
 
@@ -221,19 +224,24 @@ impl Consumer {
 
     fn open(&mut self) {
         let mut list = Partitions::new();
-        let result = match self.setup.start {
-            Start::Group => {
+        let result = match &self.setup.share {
+            Share::Group => {
                 self.setup.topics.iter().for_each(|t| list.add(&t.name, -1, 0));
                 self.client.subscribe(&list)
             }
-            Start::Assign => {
-                let mut partitions = Vec::new();
-                for topic in &self.setup.topics {
-                    for partition in 0..topic.partitions {
-                        list.add(&topic.name, partition as i32, topic.starts[partition as usize]);
-                        partitions.push(PartitionId { topic: topic.id, partition });
+            Share::Assign { partitions, from } => {
+                let offset = match from {
+                    // Without a request for the log's beginning.
+                    Position::Beginning => 0,
+                    Position::Committed => ffi::COMMITTED,
+                    Position::Offset(offset) => *offset,
+                };
+                for id in partitions {
+                    if let Some(topic) = self.setup.topics.iter().find(|t| t.id == id.topic) {
+                        list.add(&topic.name, id.partition as i32, offset);
                     }
                 }
+                let partitions = partitions.clone();
                 self.client.assign(Some(&list)).map(|()| {
                     self.assigned = partitions.len();
                     self.send(Input::Assigned { consumer: self.setup.id, partitions });
@@ -292,7 +300,7 @@ impl Consumer {
     /// Reports what has been collected, and lets go of it.
     fn deliver(&mut self, dry: Vec<TopicId>) {
         let at = Instant::now();
-        let mut runs = Runs::new(&self.setup.topics, &mut self.setup.checker);
+        let mut runs = Runs::new(&self.setup.topics, self.setup.checker.as_mut());
         self.messages.iter().for_each(|message| runs.push(message));
         let (runs, wrong) = runs.finish();
         self.messages.clear();
@@ -430,7 +438,7 @@ impl Consumer {
         for flow in &mut self.flows {
             flow.peeked = None;
         }
-        if self.setup.start == Start::Group {
+        if self.setup.share == Share::Group {
             // Closing a cooperative member that has not begun to leave sends no LeaveGroup (2.12.1), and the others wait for its
             // session to time out. It has begun when its member id is gone (rdkafka_cgrp.c: rd_kafka_cgrp_leave), and from then on
             // the close waits for the answer.

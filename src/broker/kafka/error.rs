@@ -25,6 +25,9 @@ pub enum Error {
         /// librdkafka's reason.
         reason: String,
     },
+    /// What was asked for contradicts itself; says what to write instead.
+    #[error("{0}")]
+    Contradiction(String),
     /// The cluster can't be reached, or refuses what the run can't do without.
     #[error(transparent)]
     Broker(#[from] BrokerError),

@@ -15,6 +15,9 @@ use std::time::Duration;
 use rdkafka::bindings as rd;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
+/// In place of an offset: the group's committed position.
+pub(super) const COMMITTED: i64 = rd::RD_KAFKA_OFFSET_STORED as i64;
+
 /// What librdkafka says by itself.
 #[derive(Debug)]
 pub(super) enum Call {

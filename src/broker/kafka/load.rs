@@ -9,14 +9,12 @@ use super::LoadedTopic;
 use super::cluster::Cluster;
 use super::content::Content;
 use super::error::Error;
-use super::producer::{Writer, batch_bytes_max};
+use super::producer::{STALL_MAX, Writer, batch_bytes_max};
 use fairdrain_sim::client::metadata_order;
 
 use crate::TopicId;
 use crate::scenario::{Client, Scenario, Topic};
 
-/// After which a load that makes no progress is given up.
-const STALL_MAX: Duration = Duration::from_secs(15);
 /// Most bytes and batches of a partition that the mock cluster keeps (rdkafka_mock.c: rd_kafka_mock_partition_init).
 const MOCK_PARTITION: (u64, u64) = (5 * 1024 * 1024, 100_000);
 /// A record batch larger than this needs a topic that allows it (the producer's default; the broker's is a little more).
@@ -138,7 +136,6 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
             id: TopicId(i as u32),
             name: name(&prefix, i, &topic.name),
             partitions: topic.partitions,
-            starts: vec![0; topic.partitions as usize],
             ends: (0..topic.partitions).map(|p| topic.partition_backlog(p) as i64).collect(),
             content: Content::new(seed, TopicId(i as u32), topic),
         })
@@ -147,11 +144,12 @@ pub(super) fn load<'a>(cluster: &'a Cluster, scenario: &Scenario, seed: u64, kee
         let bytes = batch_bytes_max(t.batch_records, t.key_bytes, t.value_bytes.max());
         (bytes > BATCH_BYTES_USUAL).then_some(bytes as u32)
     });
-    let wanted: Vec<_> = topics.iter().cloned().zip(allowed).collect();
+    let wanted: Vec<(String, u32, Option<u32>)> =
+        topics.iter().zip(allowed).map(|(t, bytes)| (t.name.clone(), t.partitions, bytes)).collect();
     // From here on whatever is left early takes the topics with it.
     let mut loaded =
         Loaded { cluster, topics, prefix, order_kept, took: Duration::ZERO, groups: Mutex::default(), keep: false };
-    cluster.create(&wanted)?;
+    cluster.create(&wanted.iter().map(|(name, n, bytes)| (name.as_str(), *n, *bytes)).collect::<Vec<_>>())?;
     produce(cluster, scenario, &loaded.topics)?;
     loaded.took = began.elapsed();
     loaded.keep = keep;
@@ -263,26 +261,11 @@ fn produce(cluster: &Cluster, scenario: &Scenario, topics: &[LoadedTopic]) -> Re
     }
     let mut acknowledged = vec![0; topics.len()];
     for writer in writers.iter() {
-        let (mut progress, mut seen) = (Instant::now(), 0);
-        while !writer.flush() {
-            let total = writer.acknowledged(|a| a.records.iter().sum::<u64>());
-            if total > seen {
-                (progress, seen) = (Instant::now(), total);
-            }
-            if cluster.is_interrupted() {
-                return Err(Error::Interrupted);
-            }
-            if progress.elapsed() > STALL_MAX || writer.acknowledged(|a| a.error.is_some()) {
-                break;
-            }
-        }
-        writer.acknowledged(|a| match a.error.take() {
-            Some(error) => Err(Error::refused(format!("the backlog can't be loaded: {error}"))),
-            None => {
-                acknowledged.iter_mut().zip(&a.records).for_each(|(sum, n)| *sum += n);
-                Ok(())
-            }
+        writer.finish(|| cluster.is_interrupted()).map_err(|e| match e {
+            Error::Interrupted => e,
+            other => Error::refused(format!("the backlog can't be loaded: {other}")),
         })?;
+        writer.acknowledged(|a| acknowledged.iter_mut().zip(&a.records).for_each(|(sum, n)| *sum += n));
     }
     for (topic, records) in scenario.topics.iter().zip(acknowledged) {
         if records != topic.backlog {

@@ -29,7 +29,10 @@ use content::Content;
 use workers::Workers;
 
 pub use cluster::{Environment, Options, Target};
+pub use connect::{Application, Consumers, Groups, Position, Shape, Share, Topic};
 pub use error::Error;
+pub use mock::{Api, Mock, Refusal};
+pub use put::{NewTopic, Record, delete, put};
 pub use record::{From, Layout, Recorded, Recording, backlog, record};
 pub use run::{Drained, Outcome, Request, run};
 pub use verify::Verification;
@@ -43,12 +46,15 @@ pub fn librdkafka_version() -> String {
 mod arrivals;
 mod cluster;
 mod conf;
+mod connect;
 mod consumer;
 mod content;
 mod error;
 mod ffi;
 mod load;
+mod mock;
 mod producer;
+mod put;
 mod record;
 mod run;
 mod runs;
@@ -67,11 +73,15 @@ struct LoadedTopic {
     id: TopicId,
     name: String,
     partitions: u32,
-    /// Offset at which each partition begins.
-    starts: Vec<i64>,
     /// End offset of each partition.
     ends: Vec<i64>,
     content: Content,
+}
+
+impl LoadedTopic {
+    fn topic(&self) -> Topic {
+        Topic { id: self.id, name: self.name.clone(), partitions: self.partitions }
+    }
 }
 
 /// The latest of what librdkafka has logged.
@@ -153,6 +163,8 @@ pub struct KafkaBroker {
     /// Moments at which the caller should look at the run even if nothing happens; earliest last.
     reminders: Vec<Time>,
     interrupted: bool,
+    /// Lives as long as its clients.
+    _mock: Option<Mock>,
 }
 
 impl KafkaBroker {
@@ -162,7 +174,7 @@ impl KafkaBroker {
         workers: impl FnOnce(Sender<Event>) -> Workers,
         arrivals: Option<Arrivals>,
         interrupt: Arc<AtomicBool>,
-        limit: Time,
+        mock: Option<Mock>,
     ) -> Result<Self, String> {
         let (sender, events) = mpsc::channel();
         let mut broker = Self {
@@ -180,8 +192,9 @@ impl KafkaBroker {
             closing: None,
             wrong: 0,
             interrupt,
-            reminders: vec![limit],
+            reminders: Vec::new(),
             interrupted: false,
+            _mock: mock,
         };
         if let Some(arrivals) = &mut broker.arrivals {
             arrivals.report_to(sender.clone());
@@ -206,8 +219,9 @@ impl KafkaBroker {
         self.wrong
     }
 
-    /// Makes [`Broker::next`] return an [`Input::Wake`] at this moment, or soon after.
-    fn remind(&mut self, at: Time) {
+    /// Makes [`Broker::next`] return an [`Input::Wake`] at this moment, or soon after, even if nothing happens: for an observer that
+    /// ends a run at a time limit.
+    pub fn remind(&mut self, at: Time) {
         self.reminders.push(at);
         self.reminders.sort_by(|a, b| b.cmp(a));
     }

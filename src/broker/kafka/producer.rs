@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
@@ -10,8 +10,11 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::content::Content;
+use super::error::Error;
 use super::ffi;
 
+/// After which a load that makes no progress is given up.
+pub(super) const STALL_MAX: Duration = Duration::from_secs(15);
 /// Long enough for the threads of a producer to see a flush, short enough to see soon that it is over.
 const FLUSH: Duration = Duration::from_millis(10);
 
@@ -33,13 +36,14 @@ impl ClientContext for Reports {
 }
 
 impl ProducerContext for Reports {
-    type DeliveryOpaque = Box<(usize, i64)>;
+    /// What [`Acknowledged`] counts the record under, and the offset it has to get, if that is known.
+    type DeliveryOpaque = Box<(usize, Option<i64>)>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: Self::DeliveryOpaque) {
         let (number, offset) = *opaque;
         let mut acknowledged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let error = match result {
-            Ok(message) if message.offset() == offset => {
+            Ok(message) if offset.is_none_or(|offset| message.offset() == offset) => {
                 if acknowledged.records.len() <= number {
                     acknowledged.records.resize(number + 1, 0);
                 }
@@ -47,9 +51,10 @@ impl ProducerContext for Reports {
                 return;
             }
             Ok(message) => format!(
-                "a record of topic {} has got offset {} instead of {offset}: somebody else writes there",
+                "a record of topic {} has got offset {} instead of {}: somebody else writes there",
                 message.topic(),
-                message.offset()
+                message.offset(),
+                offset.unwrap_or_default()
             ),
             Err((error, message)) => format!("a record of topic {} was refused: {error}", message.topic()),
         };
@@ -113,23 +118,59 @@ impl Writer {
         for offset in first..next {
             content.write_key(partition, offset, &mut self.key);
             content.write_value(partition, offset, &mut self.value);
-            let mut record = BaseRecord::with_opaque_to(topic, Box::new((number, offset)))
-                .partition(partition as i32)
-                .payload(&self.value)
-                .timestamp(timestamp + (offset - first));
-            if !self.key.is_empty() {
-                record = record.key(&self.key);
-            }
-            while let Err((error, back)) = self.producer.send(record) {
-                if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) || !go_on() {
-                    return Err(error);
-                }
-                self.producer.poll(Duration::from_millis(20));
-                record = back;
-            }
+            let (key, value) = (std::mem::take(&mut self.key), std::mem::take(&mut self.value));
+            let timestamp = Some(timestamp + (offset - first));
+            let sent = self.write_one((topic, partition), (number, Some(offset)), (&key, &value), timestamp, &go_on);
+            (self.key, self.value) = (key, value);
+            sent?;
         }
         self.producer.poll(Duration::ZERO);
         Ok(())
+    }
+
+    /// Writes one record. `number` and the offset it has to get are for [`Acknowledged`]; without a timestamp it gets the present
+    /// one.
+    pub(super) fn write_one(
+        &mut self,
+        (topic, partition): (&str, u32),
+        (number, offset): (usize, Option<i64>),
+        (key, value): (&[u8], &[u8]),
+        timestamp: Option<i64>,
+        go_on: impl Fn() -> bool,
+    ) -> Result<(), KafkaError> {
+        let mut record =
+            BaseRecord::with_opaque_to(topic, Box::new((number, offset))).partition(partition as i32).payload(value);
+        record.timestamp = timestamp;
+        if !key.is_empty() {
+            record = record.key(key);
+        }
+        while let Err((error, back)) = self.producer.send(record) {
+            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) || !go_on() {
+                return Err(error);
+            }
+            self.producer.poll(Duration::from_millis(20));
+            record = back;
+        }
+        Ok(())
+    }
+
+    /// Sends what is left and waits for all acknowledgements, as long as some come. What has not been acknowledged then, nobody
+    /// waits for.
+    pub(super) fn finish(&self, is_interrupted: impl Fn() -> bool) -> Result<(), Error> {
+        let (mut progress, mut seen) = (Instant::now(), 0);
+        while !self.flush() {
+            let total = self.acknowledged(|a| a.records.iter().sum::<u64>());
+            if total > seen {
+                (progress, seen) = (Instant::now(), total);
+            }
+            if is_interrupted() {
+                return Err(Error::Interrupted);
+            }
+            if progress.elapsed() > STALL_MAX || self.acknowledged(|a| a.error.is_some()) {
+                break;
+            }
+        }
+        self.acknowledged(|a| a.error.take()).map_or(Ok(()), |error| Err(Error::refused(error)))
     }
 
     /// Sends what is left, for a moment. Whether all of it has been acknowledged.

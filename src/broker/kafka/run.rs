@@ -2,19 +2,18 @@
 
 use super::arrivals::Arrivals;
 use super::cluster::{Cluster, Environment, Options, Target};
-use super::consumer::Setup;
+use super::connect::{Application, Consumers, Extras, Groups, Position, Shape, Share, Topic};
 use super::content::Checker;
 use super::error::Error;
 use super::load::{Loaded, load};
 use super::verify::Verification;
 use super::watch::Watch;
-use super::workers::Workers;
-use super::{KafkaBroker, conf, load as loading};
+use super::{KafkaBroker, LoadedTopic, conf, load as loading};
 use crate::drive::{Driven, Observer, drive};
 use crate::policy::{AnyPolicy, Name};
 use crate::scenario::{Commit, Scenario, Start};
 use crate::session::{Config, Session};
-use crate::{ConsumerId, Duration, Time};
+use crate::{Duration, Time, TopicId};
 
 /// What to run, where, and how.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +77,7 @@ pub struct Drained<O> {
 pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) -> O) -> Result<Outcome<O>, Error> {
     let &Request { scenario, schedulers, seed, target, options, .. } = request;
     loading::check(scenario, target.backend())?;
+    conf::check_benchmark(&options.properties)?;
     let cluster = Cluster::connect(target, options, scenario.brokers.count)?;
     let live = scenario.topics.iter().any(|t| t.arrival.is_some());
     let mut loaded = load(&cluster, scenario, seed, options.keep)?;
@@ -113,7 +113,7 @@ fn drain<O: Observer>(
     let cap = request.cap.unwrap_or_else(|| scenario.cap(scheduler));
     let settings = scenario.settings(scenario.consumer.client, cap);
     let limit = Time::ZERO + scenario.limits.time;
-    let mut broker = start(cluster, scenario, loaded, scheduler, cap, limit)?;
+    let mut broker = start(request, cluster, loaded, scheduler, cap, limit)?;
     let mut watch = Watch::new(observer, &loaded.topics, limit, cluster.interrupt.clone());
     let config = Config::new(scheduler, &settings, scenario.consumer.commit);
     let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
@@ -134,42 +134,57 @@ fn drain<O: Observer>(
 
 /// A broker with fresh consumers, each in a group of its own.
 fn start(
+    request: &Request<'_>,
     cluster: &Cluster,
-    scenario: &Scenario,
     loaded: &Loaded<'_>,
     scheduler: Name,
     cap: u32,
     limit: Time,
 ) -> Result<KafkaBroker, Error> {
-    let takes = scheduler.takes().then_some(cap);
-    let mut setups = Vec::new();
-    for (i, topics) in scheduler.consumers(loaded.topics.len()).into_iter().enumerate() {
-        // librdkafka wants a group name even where there is no group.
-        let group = format!("{}-{scheduler}-{i}", loaded.prefix);
-        if scenario.consumer.start == Start::Group || scenario.consumer.commit != Commit::None {
-            loaded.add_group(group.clone());
-        }
-        let topics: Vec<_> = topics.into_iter().map(|topic| loaded.topics[topic.index()].clone()).collect();
-        setups.push(Setup {
-            id: ConsumerId(i as u32),
-            conf: conf::consumer(scenario, &cluster.servers, &group, takes, &cluster.properties)?,
-            servers: cluster.servers.clone(),
-            checker: Checker::new(&topics),
-            topics,
-            takes: takes.is_some(),
-            start: scenario.consumer.start,
-            log: std::sync::Arc::default(),
-        });
+    let scenario = request.scenario;
+    let topics: Vec<Topic> = loaded.topics.iter().map(LoadedTopic::topic).collect();
+    let shape = Shape::of(scheduler, topics.len(), cap);
+    // librdkafka wants a group name even where there is no group.
+    let base = format!("{}-{scheduler}", loaded.prefix);
+    let groups = if shape.consumers.len() > 1 { Groups::PerTopic(base) } else { Groups::One(base) };
+    let mut properties = conf::of_scenario(&scenario.consumer);
+    properties.extend(cluster.properties.iter().cloned());
+    let consumers = Consumers {
+        share: match scenario.consumer.start {
+            Start::Group => Share::Group,
+            Start::Assign => Share::all(&topics, Position::Beginning),
+        },
+        properties,
+        application: application(scenario),
+        interrupt: cluster.interrupt.clone(),
+        ..Consumers::new(request.target.clone(), topics, shape, groups)
+    };
+    if scenario.consumer.start == Start::Group || scenario.consumer.commit != Commit::None {
+        consumers.group_ids().into_iter().for_each(|group| loaded.add_group(group));
     }
+    let of = |ids: &Vec<TopicId>| ids.iter().map(|id| loaded.topics[id.index()].clone()).collect::<Vec<_>>();
+    let checkers = consumers.shape.consumers.iter().map(|ids| Checker::new(&of(ids))).collect();
     let arrivals = Arrivals::new(cluster, scenario, &loaded.topics)?;
-    let workers = |events| Workers::new(scenario, events, cluster.interrupt.clone());
-    let mut broker = KafkaBroker::start(setups, workers, arrivals, cluster.interrupt.clone(), limit)
-        .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))?;
+    let mut broker = KafkaBroker::open(cluster, consumers, Extras { checkers, arrivals })?;
+    broker.remind(limit);
     // When nothing more can arrive, the run may be over without anything else happening. The last record is on its way until then.
     for until in scenario.topics.iter().filter_map(|t| t.arrival).map(|arrival| arrival.until) {
         broker.remind(Time::ZERO + until + ON_ITS_WAY);
     }
     Ok(broker)
+}
+
+fn application(scenario: &Scenario) -> Application {
+    let application = scenario.application;
+    let of_topic = |(i, topic): (usize, &crate::scenario::Topic)| {
+        topic.processing_per_record.map(|per_record| (TopicId(i as u32), per_record))
+    };
+    Application::Sleep {
+        workers: application.workers,
+        per_batch: application.per_batch,
+        per_record: application.per_record,
+        of_topic: scenario.topics.iter().enumerate().filter_map(of_topic).collect(),
+    }
 }
 
 /// How long after its time an arriving record may be written: the producer's own delay.

@@ -1,4 +1,4 @@
-//! The application of a benchmark: threads that spend the stated time on every record by sleeping.
+//! The application: threads that sleep, or that call whoever processes the records.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,8 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Event;
-use crate::scenario::Scenario;
-use crate::{BatchId, PartitionId, Run};
+use super::connect::Application;
+use crate::{BatchId, PartitionId, Run, TopicId};
 
 /// How often a sleeping worker looks whether it has been interrupted.
 const SLICE: Duration = Duration::from_millis(50);
@@ -17,9 +17,7 @@ const SLICE: Duration = Duration::from_millis(50);
 pub(super) struct Workers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    per_batch: Duration,
-    /// By topic.
-    per_record: Vec<Duration>,
+    cost: Cost,
     events: Sender<Event>,
 }
 
@@ -45,24 +43,64 @@ struct Job {
     cost: Duration,
 }
 
+/// Processes a run.
+type Process = Box<dyn FnMut(Run) + Send>;
+
+/// What records cost that are slept for.
+#[derive(Default)]
+struct Cost {
+    per_batch: Duration,
+    per_record: Duration,
+    of_topic: BTreeMap<TopicId, Duration>,
+}
+
+impl Cost {
+    fn is_nothing(&self) -> bool {
+        self.per_batch.is_zero() && self.per_record.is_zero() && self.of_topic.values().all(Duration::is_zero)
+    }
+
+    fn of(&self, run: &Run) -> Duration {
+        *self.of_topic.get(&run.partition.topic).unwrap_or(&self.per_record) * run.records
+    }
+}
+
+/// Dropped only by a panic: what the worker had in hand will never be done, and nobody may wait for it.
+struct Panics<'a>(&'a Sender<Event>);
+
+impl Drop for Panics<'_> {
+    fn drop(&mut self) {
+        let reason = "the application panicked while it processed records; what it said is above";
+        drop(self.0.send(Event::Refused(reason.to_owned())));
+    }
+}
+
 impl Workers {
-    pub(super) fn new(scenario: &Scenario, events: Sender<Event>, interrupt: Arc<AtomicBool>) -> Self {
-        let application = scenario.application;
-        let real = |d: crate::Duration| Duration::from_nanos(d.as_nanos());
-        let per_record: Vec<Duration> =
-            scenario.topics.iter().map(|t| real(t.processing_per_record.unwrap_or(application.per_record))).collect();
-        let per_batch = real(application.per_batch);
+    pub(super) fn new(application: Application, events: Sender<Event>, interrupt: Arc<AtomicBool>) -> Self {
         let shared =
             Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), interrupt, stop: false.into() });
-        // Work that costs nothing needs no thread: it is done as soon as it is submitted.
-        let free = per_batch.is_zero() && per_record.iter().all(Duration::is_zero);
-        let threads = (0..if free { 0 } else { application.workers })
-            .map(|_| {
+        let (cost, processors): (_, Vec<Option<Process>>) = match application {
+            Application::Sleep { workers, per_batch, per_record, of_topic } => {
+                let real = |d: crate::Duration| Duration::from_nanos(d.as_nanos());
+                let of_topic = of_topic.into_iter().map(|(topic, d)| (topic, real(d))).collect();
+                let cost = Cost { per_batch: real(per_batch), per_record: real(per_record), of_topic };
+                // Work that costs nothing needs no thread: it is done as soon as it is submitted.
+                let workers = if cost.is_nothing() { 0 } else { workers };
+                (cost, (0..workers).map(|_| None).collect())
+            }
+            Application::Callback(processors) => (Cost::default(), processors.into_iter().map(Some).collect()),
+        };
+        let threads = processors
+            .into_iter()
+            .map(|process| {
                 let (shared, events) = (shared.clone(), events.clone());
-                thread::spawn(move || shared.work(&events))
+                thread::spawn(move || {
+                    let panics = Panics(&events);
+                    shared.work(process, &events);
+                    std::mem::forget(panics);
+                })
             })
             .collect();
-        Self { shared, threads, per_batch, per_record, events }
+        Self { shared, threads, cost, events }
     }
 
     /// Begins to process a batch of at least one run.
@@ -79,8 +117,8 @@ impl Workers {
         let mut state = self.shared.lock();
         state.left.insert(batch, runs.len());
         for (i, run) in runs.into_iter().enumerate() {
-            let records = self.per_record[run.partition.topic.index()] * run.records;
-            let cost = if i == 0 { self.per_batch + records } else { records };
+            let records = self.cost.of(&run);
+            let cost = if i == 0 { self.cost.per_batch + records } else { records };
             state.waiting.push_back(Job { batch, run, cost });
         }
         drop(state);
@@ -107,7 +145,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, events: &Sender<Event>) {
+    fn work(&self, mut process: Option<Process>, events: &Sender<Event>) {
         let mut state = self.lock();
         while !self.stop.load(Ordering::Relaxed) {
             let Some(i) = state.waiting.iter().position(|job| !state.busy.contains(&job.run.partition)) else {
@@ -118,7 +156,13 @@ impl Shared {
             state.busy.insert(run.partition);
             drop(state);
             let started = Instant::now();
-            let finished = self.sleep(started + cost);
+            let finished = match &mut process {
+                Some(process) => {
+                    process(run.clone());
+                    true
+                }
+                None => self.sleep(started + cost),
+            };
             state = self.lock();
             state.busy.remove(&run.partition);
             let left = state.left.get_mut(&batch).map_or(0, |left| {

@@ -76,8 +76,8 @@ impl Java {
                 continue;
             }
             // KAFKA-17182: a request would have to leave the buffered ones out, and so forget them.
-            let holds_back =
-                self.settings.version >= Version::V4_0 && self.partitions.iter().any(|p| {
+            let holds_back = self.settings.version >= Version::V4_0
+                && self.partitions.iter().any(|p| {
                     // What is paused does not count (`AbstractFetch.bufferedNodes`).
                     p.node == node && p.buffered && !self.is_paused(core, p.topic)
                 });

@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 
-use super::super::{Event, LoadedTopic};
+use super::super::{Event, Topic};
 use super::{COMMIT_TIMEOUT, Consumer};
 use crate::broker::Failure;
 
-/// How long all brokers may be gone before the run ends.
-const OUTAGE_MAX: Duration = Duration::from_secs(10);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the thread may be held up by asking.
 const PROBE_WAIT: Duration = Duration::from_millis(100);
@@ -40,10 +38,10 @@ impl Consumer {
         // Nothing else tells that a broker is back: what is delivered may have been in the client already.
         if self.client.probe(PROBE_WAIT).is_ok() {
             self.down = None;
-        } else if now >= down.since + OUTAGE_MAX {
+        } else if now >= down.since + self.setup.outage_max {
             let (servers, reason) = (self.setup.servers.clone(), down.reason.clone());
             self.down = None;
-            drop(self.events.send(Event::Unreachable { servers, waited: OUTAGE_MAX, reason }));
+            drop(self.events.send(Event::Unreachable { servers, waited: self.setup.outage_max, reason }));
         } else {
             down.probed = Instant::now();
         }
@@ -73,8 +71,7 @@ impl Consumer {
 
     pub(super) fn handle_topic_error(&mut self, name: &str, code: Code, reason: String) {
         // Some errors of a partition carry its topic in their text only (rdkafka_partition.c: rd_kafka_toppar_enq_error).
-        let names =
-            |t: &LoadedTopic| t.name == name || reason.strip_prefix(&*t.name).is_some_and(|r| r.starts_with(" ["));
+        let names = |t: &Topic| t.name == name || reason.strip_prefix(&*t.name).is_some_and(|r| r.starts_with(" ["));
         let Some(place) = self.setup.topics.iter().position(names) else {
             return self.handle_error(code, reason);
         };

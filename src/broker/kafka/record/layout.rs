@@ -64,7 +64,8 @@ impl Brokers {
         let request = MetadataRequest::default().with_topics(Some(topics.iter().map(topic).collect()));
         let request = request.with_allow_auto_topic_creation(false);
         let answer: MetadataResponse = connection.ask(ApiKey::Metadata, METADATA, &request)?;
-        let addresses = answer.brokers.iter().map(|b| (b.node_id.0, format!("{}:{}", b.host.as_str(), b.port))).collect();
+        let addresses =
+            answer.brokers.iter().map(|b| (b.node_id.0, format!("{}:{}", b.host.as_str(), b.port))).collect();
         let mut leaders = BTreeMap::new();
         for topic in &answer.topics {
             let name = topic.name.as_ref().map_or_else(String::new, |name| name.0.as_str().to_owned());
@@ -89,7 +90,9 @@ impl Brokers {
             let records = self.fetch(topic, partition as i32, at)?;
             let next = layout.add(&records, (first, end))?;
             if next <= at {
-                return Err(invalid(format!("{topic}/{partition}: nothing at offset {at}, though the log goes on to {end}")));
+                return Err(invalid(format!(
+                    "{topic}/{partition}: nothing at offset {at}, though the log goes on to {end}"
+                )));
             }
             at = next;
             if !go_on() {
@@ -102,7 +105,10 @@ impl Brokers {
 
     fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> io::Result<Bytes> {
         let what = || format!("{topic}/{partition}");
-        let leader = *self.leaders.get(&(topic.to_owned(), partition)).ok_or_else(|| invalid(format!("{} is unknown", what())))?;
+        let leader = *self
+            .leaders
+            .get(&(topic.to_owned(), partition))
+            .ok_or_else(|| invalid(format!("{} is unknown", what())))?;
         if !self.connections.contains_key(&leader) {
             let address = self.addresses.get(&leader).ok_or_else(|| invalid(format!("{} has no leader", what())))?;
             self.connections.insert(leader, Connection::open(address)?);
@@ -134,9 +140,11 @@ impl PartitionLayout {
     fn add(&mut self, records: &Bytes, (first, end): (i64, i64)) -> io::Result<i64> {
         let (mut from, mut next) = (0, first);
         while let Some(head) = records.get(from..from + LAST_DELTA.end) {
-            let number = |range: core::ops::Range<usize>| i32::from_be_bytes(head[range].try_into().expect("four bytes"));
+            let number =
+                |range: core::ops::Range<usize>| i32::from_be_bytes(head[range].try_into().expect("four bytes"));
             let base = i64::from_be_bytes(head[..8].try_into().expect("eight bytes"));
-            let bytes = LENGTH_END + usize::try_from(number(8..LENGTH_END)).map_err(|_| invalid("a batch of negative length"))?;
+            let bytes = LENGTH_END
+                + usize::try_from(number(8..LENGTH_END)).map_err(|_| invalid("a batch of negative length"))?;
             if records.len() < from + bytes || base >= end {
                 break;
             }
@@ -145,7 +153,8 @@ impl PartitionLayout {
             from += bytes;
             next = last + 1;
             let found = RecordBatchDecoder::decode_batch_info(&mut batch.clone()).map_err(invalid)?;
-            let info = found.first().ok_or_else(|| invalid("a message set of before Kafka 0.11, which has no batches"))?;
+            let info =
+                found.first().ok_or_else(|| invalid("a message set of before Kafka 0.11, which has no batches"))?;
             if info.control || info.record_count == 0 || last < first {
                 continue;
             }
@@ -194,7 +203,12 @@ impl Connection {
         Err(last)
     }
 
-    fn ask<Q: Encodable, A: Decodable + HeaderVersion>(&mut self, key: ApiKey, version: i16, request: &Q) -> io::Result<A> {
+    fn ask<Q: Encodable, A: Decodable + HeaderVersion>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        request: &Q,
+    ) -> io::Result<A> {
         self.correlation += 1;
         let header = RequestHeader::default()
             .with_request_api_key(key as i16)

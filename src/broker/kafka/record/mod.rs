@@ -8,19 +8,17 @@ use std::time::{Duration as Wall, Instant};
 
 use serde_json::{Map, Value};
 
+use super::KafkaBroker;
 use super::cluster::{Cluster, Options, Target};
-use super::consumer::Setup;
-use super::content::{Checker, Content};
+use super::connect::{Consumers, Extras, Groups, Position, Shape, Share, Topic};
 use super::error::Error;
-use super::workers::Workers;
-use super::{KafkaBroker, LoadedTopic, conf};
 use crate::drive::drive;
-use crate::policy::{AnyPolicy, Name};
-use crate::scenario::{self, Application, Client, Commit, Consumer, Limits, Network, Scenario, Sizes, Start};
+use crate::policy::{AnyPolicy, Name, Settings};
+use crate::scenario::{Commit, is_secret};
 use crate::session::{Config, Session};
 use crate::trace::{self, Backlog, Header, Mode, Subscribe, TopicBacklog, TraceWriter};
 use crate::tuning::SplitQueues;
-use crate::{ConsumerId, Duration, Time, TopicId};
+use crate::{Duration, Fill, PartitionId, Time};
 
 use layout::{Brokers, PartitionLayout};
 use watch::Watch;
@@ -137,12 +135,17 @@ pub fn record<W: Write>(
     let cluster = Cluster::connect(recording.target, recording.options, 1)?;
     let found = find(&cluster, recording)?;
     let scheduler = scheduler(recording.mode);
-    let scenario = scenario(recording, &found.backlog);
-    let header = header(recording, &scenario, found.backlog.clone())?;
+    let header = header(recording, found.backlog.clone())?;
     let unwritten = |e: std::io::Error| Error::refused(format!("the trace can't be written: {e}"));
     let writer = TraceWriter::new(output, &header).map_err(unwritten)?;
-    let settings = scenario.settings(Client::Librdkafka, recording.cap);
-    let mut broker = start(&cluster, &scenario, &found, scheduler, recording)?;
+    let settings = Settings {
+        cap: recording.cap,
+        wait: recording.poll_timeout,
+        fill: Fill::Full,
+        weights: vec![1; recording.topics.len()],
+        workers: 1,
+    };
+    let mut broker = start(&cluster, &found, scheduler, recording)?;
     let mut watch = Watch::new(writer, recording, &found, cluster.interrupt.clone(), progress);
     let config = Config::new(scheduler, &settings, Commit::None);
     let mut session = Session::new(AnyPolicy::new(scheduler, &settings), config, Time::ZERO);
@@ -252,61 +255,8 @@ fn topic_backlog(name: &str, partitions: &[PartitionLayout], bounds: &[(i64, i64
     }
 }
 
-/// A scenario with these topics, as far as a drain needs one.
-fn scenario(recording: &Recording<'_>, backlog: &Backlog) -> Scenario {
-    let topic = |topic: &TopicBacklog| scenario::Topic {
-        name: topic.name.clone(),
-        partitions: topic.partitions,
-        backlog: topic.records,
-        value_bytes: Sizes::Fixed(topic.value_bytes),
-        key_bytes: 0,
-        batch_records: topic.batch_records.max(1),
-        compression_millis: 1000,
-        arrival: None,
-        keys: 1,
-        weight: 1,
-        required: true,
-        leader: 0,
-        processing_per_record: None,
-    };
-    Scenario {
-        name: backlog.name.clone(),
-        description: String::new(),
-        seed: 0,
-        topics: backlog.topics.iter().map(topic).collect(),
-        consumer: Consumer {
-            client: Client::Librdkafka,
-            max_poll_records: recording.cap,
-            poll_timeout: recording.poll_timeout,
-            fill: None,
-            start: Start::Assign,
-            commit: Commit::None,
-            fetch_min_bytes: 1,
-            fetch_max_bytes: None,
-            max_partition_fetch_bytes: 1 << 20,
-            fetch_max_wait: None,
-            queued_min_messages: None,
-            queued_max_messages_kbytes: None,
-            fetch_queue_backoff: None,
-        },
-        scheduler: scenario::Scheduler {
-            names: vec![scheduler(recording.mode)],
-            max_poll_records: Some(recording.cap),
-            starvation_bound: None,
-        },
-        application: Application { per_record: Duration::ZERO, per_batch: Duration::ZERO, workers: 1, blocking: false },
-        network: Network { latency: Duration::ZERO, jitter: Duration::ZERO, bandwidth: None },
-        brokers: scenario::Brokers { count: 1, service: Duration::ZERO, fetch_max_bytes: 55 << 20 },
-        faults: Vec::new(),
-        limits: Limits { time: recording.time.unwrap_or(TIME_MAX), polls: u64::MAX },
-    }
-}
-
-/// Without a limit of the user's.
-const TIME_MAX: Duration = Duration::from_secs(86_400);
-
 /// The header, with what was set and what holds under librdkafka's names. Secrets are left out.
-fn header(recording: &Recording<'_>, scenario: &Scenario, backlog: Backlog) -> Result<Header, Error> {
+fn header(recording: &Recording<'_>, backlog: Backlog) -> Result<Header, Error> {
     let mut native = rdkafka::ClientConfig::new();
     let mut config = Map::new();
     let mut set = |key: &str, value: &str| {
@@ -323,7 +273,7 @@ fn header(recording: &Recording<'_>, scenario: &Scenario, backlog: Backlog) -> R
         set("queued.min.messages", &tuned.queued_min_messages.to_string());
         set("fetch.max.bytes", &tuned.fetch_max_bytes.to_string());
     }
-    for (key, value) in recording.options.properties.iter().filter(|(key, _)| !scenario::is_secret(key)) {
+    for (key, value) in recording.options.properties.iter().filter(|(key, _)| !is_secret(key)) {
         set(key, value);
     }
     config.insert("consume(num_messages)".to_owned(), recording.cap.into());
@@ -355,7 +305,7 @@ fn header(recording: &Recording<'_>, scenario: &Scenario, backlog: Backlog) -> R
         subscribe: Subscribe::Assign,
         config,
         effective,
-        poll_timeout_ms: scenario.consumer.poll_timeout.as_nanos() / 1_000_000,
+        poll_timeout_ms: recording.poll_timeout.as_nanos() / 1_000_000,
         processing_us_per_record: 0.into(),
         processing_how: "none".to_owned(),
         commit: trace::Commit::None,
@@ -368,46 +318,38 @@ fn header(recording: &Recording<'_>, scenario: &Scenario, backlog: Backlog) -> R
     })
 }
 
-fn start(
-    cluster: &Cluster,
-    scenario: &Scenario,
-    found: &Found,
-    scheduler: Name,
-    recording: &Recording<'_>,
-) -> Result<KafkaBroker, Error> {
-    let topics: Vec<LoadedTopic> = scenario
-        .topics
-        .iter()
-        .zip(&found.bounds)
-        .enumerate()
-        .map(|(i, (topic, bounds))| LoadedTopic {
-            id: TopicId(i as u32),
-            name: topic.name.clone(),
-            partitions: topic.partitions,
-            starts: bounds.iter().map(|(first, _)| *first).collect(),
-            ends: bounds.iter().map(|(_, end)| *end).collect(),
-            content: Content::new(0, TopicId(i as u32), topic),
-        })
-        .collect();
-    let takes = scheduler.takes().then_some(recording.cap);
-    let mut setups = Vec::new();
-    for (i, own) in scheduler.consumers(topics.len()).into_iter().enumerate() {
-        setups.push(Setup {
-            id: ConsumerId(i as u32),
-            // librdkafka wants a name even where no group is joined.
-            conf: conf::consumer(scenario, &cluster.servers, "fairdrain-record", takes, &cluster.properties)?,
-            servers: cluster.servers.clone(),
-            checker: Checker::trusting(),
-            topics: own.into_iter().map(|topic| topics[topic.index()].clone()).collect(),
-            takes: takes.is_some(),
-            start: Start::Assign,
-            log: std::sync::Arc::default(),
-        });
+fn start(cluster: &Cluster, found: &Found, scheduler: Name, recording: &Recording<'_>) -> Result<KafkaBroker, Error> {
+    let described = found.backlog.topics.iter().map(|topic| (topic.name.as_str(), topic.partitions));
+    let topics = Topic::list(&described.collect::<Vec<_>>());
+    let from = match recording.from {
+        From::Beginning => Position::Beginning,
+        From::Offset(offset) => Position::Offset(offset),
+    };
+    // What has not got so far is left out, or it would begin at its beginning.
+    let is_there = |id: &PartitionId| {
+        let (_, end) = found.bounds[id.topic.index()][id.partition as usize];
+        !matches!(recording.from, From::Offset(offset) if offset > end)
+    };
+    let all = |t: &Topic| {
+        let topic = t.id;
+        (0..t.partitions).map(move |partition| PartitionId { topic, partition }).filter(is_there).collect::<Vec<_>>()
+    };
+    let partitions = topics.iter().flat_map(all).collect();
+    // librdkafka wants a name even where no group is joined.
+    let group = "fairdrain-record".to_owned();
+    let groups =
+        if scheduler == Name::Single || scheduler.takes() { Groups::One(group) } else { Groups::PerTopic(group) };
+    let shape = Shape::of(scheduler, topics.len(), recording.cap);
+    let consumers = Consumers {
+        share: Share::Assign { partitions, from },
+        properties: cluster.properties.clone(),
+        interrupt: cluster.interrupt.clone(),
+        ..Consumers::new(recording.target.clone(), topics, shape, groups)
+    };
+    let mut broker = KafkaBroker::open(cluster, consumers, Extras::default())?;
+    if let Some(time) = recording.time {
+        broker.remind(Time::ZERO + time);
     }
-    let workers = |events| Workers::new(scenario, events, cluster.interrupt.clone());
-    let limit = Time::ZERO + scenario.limits.time;
-    let mut broker = KafkaBroker::start(setups, workers, None, cluster.interrupt.clone(), limit)
-        .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))?;
     for k in 1..=LOOKS {
         broker.remind(Time::ZERO + LOOK.times(k));
     }

@@ -171,9 +171,8 @@ fn find(cluster: &Cluster, recording: &Recording<'_>) -> Result<Found, Error> {
         Layout::Read => Some(plain_connection(cluster, recording)?),
     };
     let (mut topics, mut bounds) = (Vec::new(), Vec::new());
-    for name in recording.topics {
+    for (name, mut places) in recording.topics.iter().zip(cluster.bounds(recording.topics)?) {
         let mut partitions = Vec::new();
-        let mut places = cluster.bounds(name)?;
         for (partition, place) in places.iter_mut().enumerate() {
             if let From::Offset(offset) = recording.from {
                 place.0 = offset.clamp(place.0, place.1);

@@ -61,7 +61,7 @@ enum Command {
     Report(report::Args),
     /// Replay recordings of real clients and count the polls that the models get right
     Fidelity(fidelity::Args),
-    /// Record how a real librdkafka drains topics of a live cluster, poll by poll; reads only
+    /// Record a real librdkafka's polls on a live cluster; reads only
     Record(record::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),

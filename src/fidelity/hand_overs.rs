@@ -3,9 +3,9 @@
 //! A recording says what was asked of each topic in each hand-over, so which topics were in the ring. In the model a topic enters it
 //! when its records arrive; between the broker and the application that is a race, lost or won by microseconds. So here it enters
 //! when it did in the recording: [`Paced`] keeps the news back until then, and has the application wait for news that is late.
-//! Java's hand-overs take 0.2 to 30 ms in a JVM that is still compiling, and it depends on it whether an answer on its way is there
-//! before a topic in the ring has run dry. Before which hand-overs it was is found by trying: [`waits`]. Shares, what each topic has
-//! for them, and when it runs dry still have to come out by themselves.
+//! And an answer on its way may be there just before a topic in the ring has run dry, or just after it: before which hand-overs it
+//! was is found by trying ([`waits`]). That is so in Java, where a hand-over takes 0.2 to 30 ms while the JVM still compiles, and now
+//! and then with librdkafka. Shares, what each topic has for them, and when it runs dry still have to come out by themselves.
 
 use std::collections::VecDeque;
 

@@ -100,7 +100,7 @@ impl Replay {
         if attempt.is_guided() && trace.header.mode == Mode::Single {
             script = guide::choices(&attempt, script)?;
         }
-        if attempt.is_guided() && trace.header.mode == Mode::Fair {
+        if trace.header.mode == Mode::Fair {
             let exact = |waits: &[usize]| {
                 attempt.waits = waits.to_vec();
                 Ok(attempt.run(script.clone(), false)?.0)

@@ -242,6 +242,9 @@ pub struct End {
     /// kafka-python 2.0: each reply and its partitions in the order in which they were buffered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Vec<Order>>,
+    /// kafka-python under `fair`: bytes that came over the wire, thrown away or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
 }
 
 /// The order of partitions in a request or reply.

@@ -80,6 +80,7 @@ impl<W: Write> TraceWriter<W> {
                 assigned_us: None,
                 requests: None,
                 replies: None,
+                received_bytes: None,
             },
         })
     }

@@ -21,7 +21,7 @@ mod revoke;
 mod stop;
 
 pub use consumer::{BACK_OFF_FIRST, BACK_OFF_MAX};
-pub use stop::{CLOSE_WITHIN, STOP_ATTEMPTS};
+pub use stop::{CLOSE_WITHIN, STOP_ATTEMPTS, STOP_RETRIES_WITHIN};
 
 /// A session drains topics with a scheduler, without I/O of its own: it is told what has happened and asked what to do.
 ///
@@ -42,7 +42,7 @@ pub use stop::{CLOSE_WITHIN, STOP_ATTEMPTS};
 /// - **Commits**: [`Commit::PerBatch`] commits after each processed batch, and the consumer is not polled before the answer;
 ///   [`Commit::Interval`] so long after a record has been processed at the latest, and only there polls go on meanwhile; [`Commit::OnStop`] once, at
 ///   the end. [`Input::Commit`] commits at once besides, whatever the mode. What failed is committed with the next one; the last
-///   one, on stop, is repeated up to [`STOP_ATTEMPTS`] times. A consumer's failing commit concerns no other.
+///   one, on stop, is tried up to [`STOP_ATTEMPTS`] times, unless answers take longer than [`STOP_RETRIES_WITHIN`]. A consumer's failing commit concerns no other.
 /// - **Revocations**: from [`Input::Revoking`] on no record of these partitions is given to the application, and the consumer is
 ///   not polled. The rebalance goes on ([`Action::RevokeDone`]) when what the application has of them is processed and committed,
 ///   or has failed to be, or at the deadline; if they are lost already, at once and without a commit. A second revocation of a
@@ -104,7 +104,7 @@ enum Phase {
     /// Waiting for polls, the application, commits and revocations in progress.
     Finishing,
     /// Waiting for the last commits.
-    Committing,
+    Committing { since: Time },
     Closing,
     /// Closed, or crashed: nothing is wanted any more.
     Over,

@@ -238,3 +238,21 @@ fn the_last_commit_is_tried_four_times_and_holds_no_other_up() {
          > close by 11400ms",
     );
 }
+
+#[test]
+fn the_last_commit_is_not_tried_again_where_its_answer_came_late() {
+    committing(Name::Single, 1, Commit::OnStop).play(
+        "> open
+         < assigned 0 a0
+         > poll 0 cap 10
+         < delivered 0 #0 a0:0-10
+         > process #0
+         < processed #0
+         > poll 0 cap 10
+         < stop
+         < delivered 0 nothing
+         > commit 0 a0@10
+         5000ms < failed 0 commit
+         > close by 15000ms",
+    );
+}

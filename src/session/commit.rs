@@ -3,7 +3,7 @@
 use core::cmp::Reverse;
 
 use super::consumer::BACK_OFF_FIRST;
-use super::{Action, Commit, ConsumerId, Phase, Policy, STOP_ATTEMPTS, Session};
+use super::{Action, Commit, ConsumerId, Phase, Policy, STOP_ATTEMPTS, STOP_RETRIES_WITHIN, Session};
 
 impl<P: Policy> Session<P> {
     /// Commits what a consumer has processed since the last time, unless a commit is in progress or there is nothing to commit.
@@ -74,7 +74,10 @@ impl<P: Policy> Session<P> {
         consumer.commit_failures += u32::from(stopping);
         let failures = consumer.commit_failures;
         self.change(id, |c| c.committing = false);
-        if self.phase == Phase::Committing && failures < STOP_ATTEMPTS {
+        if let Phase::Committing { since } = self.phase
+            && failures < STOP_ATTEMPTS
+            && self.now.since(since) < STOP_RETRIES_WITHIN
+        {
             // There will be no later one to make up for it.
             self.arm_commit_at(id, self.now + BACK_OFF_FIRST.times(1 << failures.min(20)));
         } else if !stopping {

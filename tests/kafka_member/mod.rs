@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration as StdDuration, Instant};
 
-use fairdrain::broker::kafka::{Application, Consumers, Error, Groups, KafkaBroker, Shape, Target, Topic};
+use fairdrain::broker::kafka::{Application, Consumers, Error, Groups, Handle, KafkaBroker, Shape, Target, Topic};
 use fairdrain::broker::{Action, BrokerError, Fact, Failure, Input, Signal};
 use fairdrain::drive::{Observer, drive};
 use fairdrain::policy::{AnyPolicy, Name, Settings};
@@ -83,6 +83,7 @@ pub struct Member {
     pub seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     pub interrupt: Arc<AtomicBool>,
+    pub handle: Handle,
     thread: JoinHandle<Result<Time, BrokerError>>,
 }
 
@@ -158,6 +159,7 @@ pub fn join(plan: Plan) -> Result<Member, Error> {
     };
     let interrupt = consumers.interrupt.clone();
     let mut broker = KafkaBroker::connect(consumers)?;
+    let handle = broker.handle();
     let (seen, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
     let mut watch = Watch {
         seen: Arc::clone(&seen),
@@ -174,7 +176,7 @@ pub fn join(plan: Plan) -> Result<Member, Error> {
             other => panic!("{other:?}"),
         })
     });
-    Ok(Member { seen, stop, interrupt, thread })
+    Ok(Member { seen, stop, interrupt, handle, thread })
 }
 
 impl Member {
@@ -190,6 +192,11 @@ impl Member {
 
     /// Waits until it has ended by itself.
     pub fn end(self) -> Result<Seen, BrokerError> {
+        let until = Instant::now() + StdDuration::from_secs(60);
+        while !self.thread.is_finished() {
+            assert!(Instant::now() < until, "it does not end: {:?}", self.seen.lock().unwrap());
+            thread::sleep(StdDuration::from_millis(5));
+        }
         let ended = self.thread.join().unwrap();
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         ended.map(|_| seen)

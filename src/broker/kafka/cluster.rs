@@ -154,7 +154,7 @@ impl Cluster {
                 match call {
                     Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => heard.1 = Some(reason),
                     Call::Error { reason, .. } | Call::Log(reason) => heard.0.push(reason),
-                    Call::Nonempty(_) | Call::Rebalance { .. } => {}
+                    Call::Nonempty(_) | Call::Rebalance { .. } | Call::Statistics(_) => {}
                 }
             }),
         )

@@ -18,6 +18,7 @@ use super::connect::{Position, Share, Topic};
 use super::content::Checker;
 use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
+use super::statistics::{Board, Statistics};
 use super::{Event, Log};
 use crate::broker::{Failure, Input};
 use crate::{ConsumerId, Fill, PartitionId, TopicId};
@@ -28,12 +29,10 @@ use trouble::Down;
 mod flow;
 mod trouble;
 
-/// The longest time without serving the consumer's queue; far below any `max.poll.interval.ms`.
+/// The longest time without serving the consumer's queue, unless `max.poll.interval.ms` asks for less.
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a revocation waits for the session.
-const REVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -59,6 +58,12 @@ pub(super) struct Setup {
     pub(super) takes: bool,
     pub(super) share: Share,
     pub(super) conf: Conf,
+    /// It has a `group.instance.id`.
+    pub(super) is_static: bool,
+    /// `max.poll.interval.ms`.
+    pub(super) poll_interval: Duration,
+    /// How long a revocation waits for the session.
+    pub(super) revoke_within: Duration,
     pub(super) servers: String,
     /// What is delivered is compared with it, if there is one.
     pub(super) checker: Option<Checker>,
@@ -88,8 +93,9 @@ struct Consumer {
     /// All records of a consumer that polls.
     shared: Option<Queue>,
     flows: Vec<Flow>,
-    /// Partition queues that are forwarded; held so that librdkafka keeps the partitions until they are assigned.
-    _forwarded: Vec<Queue>,
+    /// Partition queues that are forwarded, by place of the topic and partition; held so that librdkafka keeps the partitions until
+    /// they are assigned.
+    forwarded: Vec<Vec<Queue>>,
     messages: Vec<Message>,
     poll: Option<Poll>,
     revocation: Option<Revocation>,
@@ -104,12 +110,21 @@ struct Consumer {
 }
 
 /// The thread's main function. Reports `Event::Started` first, whether it can start or not.
-pub(super) fn run(mut setup: Setup, commands: Receiver<Command>, to_self: Sender<Command>, events: Sender<Event>) {
-    let id = setup.id;
+pub(super) fn run(
+    mut setup: Setup,
+    commands: Receiver<Command>,
+    to_self: Sender<Command>,
+    events: Sender<Event>,
+    board: Board,
+) {
+    let (id, shared) = (setup.id, !setup.takes);
     let log = setup.log.clone();
     let conf = std::mem::replace(&mut setup.conf, Conf::new());
     let hook = Box::new(move |call| match call {
         Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        Call::Statistics(json) => {
+            Statistics::read(&json, shared).into_iter().for_each(|s| board.put(id.index(), s));
+        }
         // Fails only when the thread is on its way out.
         call => drop(to_self.send(Command::Library(call))),
     });
@@ -138,13 +153,13 @@ impl Consumer {
         });
         let (mut flows, mut forwarded) = (Vec::new(), Vec::new());
         for (place, topic) in setup.topics.iter().enumerate() {
-            let mut queues = Vec::new();
+            let (mut queues, mut forwards) = (Vec::new(), Vec::new());
             for partition in 0..topic.partitions {
                 // Before subscribing or assigning, or what arrives first would go to the consumer's queue.
                 let mut queue = client.partition_queue(&topic.name, partition).ok_or("no queue for a partition")?;
                 if let Some(shared) = &shared {
                     queue.forward(shared);
-                    forwarded.push(queue);
+                    forwards.push(queue);
                 } else {
                     queue.split();
                     queue.notify(place);
@@ -152,6 +167,7 @@ impl Consumer {
                 }
             }
             flows.push(Flow::new(queues));
+            forwarded.push(forwards);
         }
         Ok(Self {
             failing: vec![false; setup.topics.len()],
@@ -162,7 +178,7 @@ impl Consumer {
             commits,
             shared,
             flows,
-            _forwarded: forwarded,
+            forwarded,
             client,
             messages: Vec::new(),
             poll: None,
@@ -194,7 +210,7 @@ impl Consumer {
         let poll = self.poll.as_ref().map(|p| p.deadline);
         let revocation = self.revocation.as_ref().map(|r| r.by);
         let now = Instant::now();
-        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK, Duration::min)
+        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK.min(self.setup.poll_interval / 4), Duration::min)
     }
 
     fn handle(&mut self, command: Command) {
@@ -207,7 +223,7 @@ impl Consumer {
             Command::Close { .. } => unreachable!("handled by the loop"),
             Command::Library(Call::Rebalance { assign: true, partitions }) => self.accept(&partitions),
             Command::Library(Call::Rebalance { assign: false, partitions }) => self.revoke(partitions),
-            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_)) => {}
+            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_) | Call::Statistics(_)) => {}
             Command::Library(Call::Nonempty(place)) => self.look(place),
             Command::Library(Call::Error { code, reason }) => self.handle_topic_error("", code, reason),
         }
@@ -348,6 +364,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
+        self.forward(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -362,12 +379,24 @@ impl Consumer {
         }
     }
 
+    /// Sends the records of these partitions to the shared queue, if there is one. A partition that was taken away has lost its
+    /// forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
+    /// rd_kafka_toppar_op_fetch_start): its records would pile up where nobody looks.
+    fn forward(&self, ids: &[PartitionId]) {
+        let Some(shared) = &self.shared else { return };
+        for id in ids {
+            let place = self.setup.topics.iter().position(|t| t.id == id.topic);
+            let queue = place.and_then(|place| self.forwarded[place].get(id.partition as usize));
+            queue.into_iter().for_each(|queue| queue.forward(shared));
+        }
+    }
+
     fn revoke(&mut self, partitions: Partitions) {
         // librdkafka asks a second time only if the first has been overtaken by the loss of the assignment.
         self.give_back();
         let ids = self.ids(&partitions);
         let lost = self.client.is_assignment_lost();
-        let by = Instant::now() + if lost { Duration::ZERO } else { REVOCATION_TIMEOUT };
+        let by = Instant::now() + if lost { Duration::ZERO } else { self.setup.revoke_within };
         let consumer = self.setup.id;
         drop(self.events.send(Event::Revoking { at: Instant::now(), consumer, partitions: ids, lost, by }));
         self.revocation = Some(Revocation { partitions, by });
@@ -385,6 +414,7 @@ impl Consumer {
             self.client.assign(None)
         };
         self.assigned = self.assigned.saturating_sub(ids.len());
+        self.forget_messages(&partitions);
         if let Err(reason) = result {
             self.fail(None, Failure::Fatal(reason));
         }
@@ -400,6 +430,15 @@ impl Consumer {
                 flow.dry = true;
                 self.look(place);
             }
+        }
+    }
+
+    /// What a poll in progress has collected of partitions that are gone. If they come back, it is from the committed position on,
+    /// and this must not come before that.
+    fn forget_messages(&mut self, gone: &Partitions) {
+        if !self.messages.is_empty() {
+            let gone: Vec<_> = gone.iter().collect();
+            self.messages.retain(|m| !gone.contains(&(m.topic(), m.partition())));
         }
     }
 
@@ -438,7 +477,8 @@ impl Consumer {
         for flow in &mut self.flows {
             flow.peeked = None;
         }
-        if self.setup.share == Share::Group {
+        // A static member keeps its place (KIP-345); unsubscribing would give it up.
+        if self.setup.share == Share::Group && !self.setup.is_static {
             // Closing a cooperative member that has not begun to leave sends no LeaveGroup (2.12.1), and the others wait for its
             // session to time out. It has begun when its member id is gone (rdkafka_cgrp.c: rd_kafka_cgrp_leave), and from then on
             // the close waits for the answer.
@@ -460,6 +500,8 @@ impl Consumer {
                     self.revocation = Some(Revocation { partitions, by });
                     self.give_back();
                 }
+                // librdkafka goes on only when it has its answer; they will be taken back at once.
+                Ok(Command::Library(Call::Rebalance { assign: true, partitions })) => self.accept(&partitions),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

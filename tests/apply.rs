@@ -36,6 +36,7 @@ fn the_code_in_the_page_is_the_code_that_is_tested() {
         let place = place.unwrap_or_else(|| panic!("docs/apply.md does not show what {path} runs:\n{code}"));
         shown.remove(place);
     }
-    let untested: Vec<_> = shown.iter().filter(|block| block.contains("class Fair") || block.contains("Fair {")).collect();
+    let untested: Vec<_> =
+        shown.iter().filter(|block| block.contains("class Fair") || block.contains("Fair {")).collect();
     assert!(untested.is_empty(), "nothing runs this code of docs/apply.md:\n{untested:?}");
 }

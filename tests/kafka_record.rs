@@ -99,7 +99,8 @@ fn a_recording_may_begin_later_and_end_earlier() {
 #[test]
 fn secrets_are_not_in_the_header_and_what_is_set_is() {
     let mock = mock();
-    let more = ["-X", "sasl.password=hunter2", "-X", "fetch.wait.max.ms=7", "--batch-layout", "none", "--poll-timeout", "50"];
+    let more =
+        ["-X", "sasl.password=hunter2", "-X", "fetch.wait.max.ms=7", "--batch-layout", "none", "--poll-timeout", "50"];
     let (code, text, stderr) = record(mock.servers(), &["small"], &more);
     assert_eq!(code, 0, "{stderr}");
     assert!(!text.contains("hunter2") && !stderr.contains("hunter2"));
@@ -132,7 +133,8 @@ fn what_cannot_be_recorded_is_refused_with_what_to_do() {
 #[test]
 #[ignore = "needs a broker: scripts/kafka run"]
 fn on_a_real_broker_the_model_does_what_was_recorded() {
-    let servers = std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
+    let servers =
+        std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
     let target = Target::Cluster(servers.clone());
     let backlog = [("A", 10_000), ("B", 5_000), ("C", 100), ("D", 50), ("E", 10)];
     let names: Vec<String> = backlog.iter().map(|(name, _)| format!("record200.{name}")).collect();

@@ -47,5 +47,8 @@ SCENARIOS = {
     "partitions-2-work": scenario(WORK, 600, work_us=80, clients=["aiokafka", "kafka-python", "java"]),
     "oversize-batches": scenario(OVERSIZE, 400, properties={"max.partition.fetch.bytes": 32768}),
     "fair-documented-500": scenario(DOC_200, 500, mode="fair"),
+    "fair-documented-500-work": scenario(
+        DOC_200, 500, mode="fair", work_us=50, clients=["aiokafka", "kafka-python", "java", "confluent-kafka"]
+    ),
     "fair-documented-500-1k": scenario(DOC_1K, 500, mode="fair"),
 }

@@ -34,7 +34,12 @@ pub(super) unsafe extern "C" fn on_rebalance(
     }
 }
 
-pub(super) unsafe extern "C" fn on_error(_: *mut rd::rd_kafka_t, code: c_int, message: *const c_char, opaque: *mut c_void) {
+pub(super) unsafe extern "C" fn on_error(
+    _: *mut rd::rd_kafka_t,
+    code: c_int,
+    message: *const c_char,
+    opaque: *mut c_void,
+) {
     let code = Code::try_from(code).unwrap_or(Code::RD_KAFKA_RESP_ERR_UNKNOWN);
     // SAFETY: a terminated string that lives during the call; the opaque is `Client::new`'s.
     unsafe { call(opaque, Call::Error { code, reason: text(message) }) }

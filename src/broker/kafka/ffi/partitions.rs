@@ -61,7 +61,9 @@ impl Drop for Partitions {
 ///
 /// # Safety
 /// A live list that is not changed during the lifetime of the result.
-pub(super) unsafe fn elements<'a>(list: *const rd::rd_kafka_topic_partition_list_t) -> &'a [rd::rd_kafka_topic_partition_t] {
+pub(super) unsafe fn elements<'a>(
+    list: *const rd::rd_kafka_topic_partition_list_t,
+) -> &'a [rd::rd_kafka_topic_partition_t] {
     // SAFETY: `cnt` elements from `elems` on, which is null only when there are none.
     unsafe {
         match (*list).elems {

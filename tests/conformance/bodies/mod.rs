@@ -1,0 +1,4 @@
+//! The bodies, by theme.
+
+pub(crate) mod delivery;
+pub(crate) mod take;

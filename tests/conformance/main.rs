@@ -1,0 +1,69 @@
+//! One suite for every backend: the same test bodies on the simulated broker, on librdkafka's mock cluster and on a real one.
+//!
+//! A body is a function of a [`Stage`](arm::Stage). It sees no more than the seam: a [`Broker`](fairdrain::broker::Broker) driven by
+//! hand ([`hand`]), or sessions of a service ([`service`]). The macro `on_every_arm!` makes a test of it for each arm, so that
+//! `cargo test --test conformance` has `NAME::simulated`, `NAME::mock` and, ignored without a broker, `NAME::real`:
+//! ```text
+//! scripts/kafka run --override authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer \
+//!     --override allow.everyone.if.no.acl.found=true cargo test --test conformance -- --ignored --test-threads=1
+//! ```
+//! Where arms can't but differ, the table [`DIFFERENCES`] says in what and why; the bodies look there. `planted` runs bodies on brokers
+//! with a defect each, which they have to find.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
+
+use arm::{Arm, Point};
+
+mod arm;
+mod hand;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod planted;
+mod service;
+mod sim;
+
+mod bodies;
+
+/// In what an arm differs from the others, and why. Whatever is not here is the same on all three.
+#[rustfmt::skip]
+const DIFFERENCES: &[(Arm, Point, &str)] = &[
+    (Arm::Mock, Point::ParkedFetchLasts,
+        "a fetch that waits at the mock cluster is not ended by new data: records come when its fetch.wait.max.ms are over"),
+];
+
+/// A test of each body on each arm.
+macro_rules! on_every_arm {
+    ($($body:path => $name:ident;)*) => {$(
+        mod $name {
+            use crate::arm::{Arm, Stage};
+
+            #[test]
+            fn simulated() {
+                $body(&Stage::on(Arm::Sim));
+            }
+
+            #[cfg(feature = "kafka")]
+            #[test]
+            fn mock() {
+                $body(&Stage::on(Arm::Mock));
+            }
+
+            #[cfg(feature = "kafka")]
+            #[test]
+            #[ignore = "needs a broker: scripts/kafka run ... cargo test --test conformance -- --ignored"]
+            fn real() {
+                $body(&Stage::on(Arm::Real));
+            }
+        }
+    )*};
+}
+
+on_every_arm! {
+    crate::bodies::delivery::every_record_comes_once_and_in_order => every_record_comes_once_and_in_order;
+    crate::bodies::delivery::no_hand_over_exceeds_the_cap => no_hand_over_exceeds_the_cap;
+    crate::bodies::delivery::a_full_poll_waits_for_the_cap_or_its_timeout => a_full_poll_waits_for_the_cap_or_its_timeout;
+    crate::bodies::delivery::a_first_poll_returns_what_is_there => a_first_poll_returns_what_is_there;
+    crate::bodies::delivery::a_poll_for_nothing_lasts_its_timeout => a_poll_for_nothing_lasts_its_timeout;
+    crate::bodies::delivery::a_poll_that_waits_ends_with_new_data => a_poll_that_waits_ends_with_new_data;
+    crate::bodies::take::a_take_hands_out_the_topics_named_and_no_more_than_asked => a_take_hands_out_the_topics_named_and_no_more_than_asked;
+    crate::bodies::take::a_topic_taken_dry_is_ready_again_with_new_data => a_topic_taken_dry_is_ready_again_with_new_data;
+}

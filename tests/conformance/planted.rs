@@ -1,0 +1,141 @@
+//! Brokers with a defect, which the bodies have to find.
+
+use fairdrain::Time;
+use fairdrain::broker::{Action, Broker, BrokerError, Input, Signal};
+
+use crate::arm::{Arm, Stage};
+use crate::bodies::{delivery, take};
+
+/// What is wrong with a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Defect {
+    /// The first run of every third delivery is lost, if it has others.
+    DropsARun,
+    /// The first run of every third delivery comes twice.
+    RepeatsARun,
+    /// A poll asks for one record more than it was told to.
+    IgnoresTheCap,
+    /// A poll that is to wait for the whole cap returns with the first record.
+    ReturnsTooSoon,
+    /// A take of a topic takes from the first one of all.
+    TakesFromAnother,
+    /// `dry` is never said.
+    NeverDry,
+    /// `Ready` is said once a topic and never again.
+    ReadyOnce,
+}
+
+/// A broker with a defect.
+pub(crate) struct Planted {
+    inner: Box<dyn Broker>,
+    defect: Defect,
+    deliveries: u32,
+    said: Vec<fairdrain::TopicId>,
+}
+
+impl Planted {
+    pub(crate) fn new(inner: Box<dyn Broker>, defect: Defect) -> Self {
+        Self { inner, defect, deliveries: 0, said: Vec::new() }
+    }
+
+    /// None: it is kept from whoever listens.
+    fn distort(&mut self, mut input: Input) -> Option<Input> {
+        match &mut input {
+            Input::Delivered { runs, dry, .. } if !runs.is_empty() => {
+                self.deliveries += 1;
+                if self.deliveries % 3 == 0 {
+                    match self.defect {
+                        Defect::DropsARun if runs.len() > 1 => drop(runs.remove(0)),
+                        Defect::RepeatsARun => runs.push(runs[0].clone()),
+                        _ => {}
+                    }
+                }
+                if self.defect == Defect::NeverDry {
+                    dry.clear();
+                }
+            }
+            Input::Ready(topic) if self.defect == Defect::ReadyOnce => {
+                if self.said.contains(topic) {
+                    return None;
+                }
+                self.said.push(*topic);
+            }
+            _ => {}
+        }
+        Some(input)
+    }
+}
+
+impl Broker for Planted {
+    fn submit(&mut self, mut action: Action) -> Result<(), BrokerError> {
+        match (&mut action, self.defect) {
+            (Action::Poll { cap, .. }, Defect::IgnoresTheCap) => *cap += 1,
+            (Action::Poll { fill, .. }, Defect::ReturnsTooSoon) => *fill = fairdrain::Fill::First,
+            (Action::Take { plan, .. }, Defect::TakesFromAnother) => plan[0].0 = fairdrain::TopicId(0),
+            _ => {}
+        }
+        self.inner.submit(action)
+    }
+
+    fn next(&mut self) -> Result<(Time, Input), BrokerError> {
+        loop {
+            let (now, input) = self.inner.next()?;
+            if let Some(input) = self.distort(input) {
+                return Ok((now, input));
+            }
+            // Whatever arrives stands for the wake asked for; what is kept back must not.
+            return Ok((now, Input::Wake));
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        self.inner.has_input()
+    }
+
+    fn signals(&mut self) -> &mut Vec<Signal> {
+        self.inner.signals()
+    }
+}
+
+/// Has a body fail on a broker with a defect, for a reason that names it.
+fn finds(defect: Defect, body: fn(&Stage), because: &str) {
+    let stage = Stage::on(Arm::Sim).with(defect);
+    let panic = std::panic::catch_unwind(|| body(&stage)).expect_err("the body passes with this defect");
+    let text = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no text".to_owned());
+    assert!(text.contains(because), "{defect:?} was found for another reason: {text}");
+}
+
+#[test]
+fn a_broker_that_drops_a_run_is_found() {
+    finds(Defect::DropsARun, delivery::every_record_comes_once_and_in_order, "records are missing");
+}
+
+#[test]
+fn a_broker_that_repeats_a_run_is_found() {
+    finds(Defect::RepeatsARun, delivery::every_record_comes_once_and_in_order, "a gap, or a repetition");
+}
+
+#[test]
+fn a_broker_that_ignores_the_cap_is_found() {
+    finds(Defect::IgnoresTheCap, delivery::no_hand_over_exceeds_the_cap, "a poll with cap");
+}
+
+#[test]
+fn a_broker_whose_full_poll_returns_too_soon_is_found() {
+    finds(Defect::ReturnsTooSoon, delivery::a_full_poll_waits_for_the_cap_or_its_timeout, "less than the cap");
+}
+
+#[test]
+fn a_broker_that_takes_from_another_topic_is_found() {
+    finds(Defect::TakesFromAnother, take::a_take_hands_out_the_topics_named_and_no_more_than_asked, "not in the plan");
+}
+
+#[test]
+fn a_broker_that_never_says_dry_is_found() {
+    finds(Defect::NeverDry, take::a_take_hands_out_the_topics_named_and_no_more_than_asked, "left == right");
+}
+
+#[test]
+fn a_broker_that_says_ready_only_once_is_found() {
+    finds(Defect::ReadyOnce, take::a_topic_taken_dry_is_ready_again_with_new_data, "new data: not within");
+}

@@ -21,7 +21,7 @@ mod revoke;
 mod stop;
 
 pub use consumer::{BACK_OFF_FIRST, BACK_OFF_MAX};
-pub use stop::CLOSE_WITHIN;
+pub use stop::{CLOSE_WITHIN, STOP_ATTEMPTS, STOP_RETRIES_WITHIN};
 
 /// A session drains topics with a scheduler, without I/O of its own: it is told what has happened and asked what to do.
 ///
@@ -40,7 +40,9 @@ pub use stop::CLOSE_WITHIN;
 /// - **Order**: batches go to the application in the order of their delivery, held back while the policy says so.
 /// - **Ledger**: what may be committed of a partition is the end of its processed prefix. Batches may be done in any order.
 /// - **Commits**: [`Commit::PerBatch`] commits after each processed batch, and the consumer is not polled before the answer;
-///   [`Commit::OnStop`] once, at the end. What failed is committed with the next one. A consumer's failing commit concerns no other.
+///   [`Commit::Interval`] so long after a record has been processed at the latest, and only there polls go on meanwhile; [`Commit::OnStop`] once, at
+///   the end. [`Input::Commit`] commits at once besides, whatever the mode. What failed is committed with the next one; the last
+///   one, on stop, is tried up to [`STOP_ATTEMPTS`] times, unless answers take longer than [`STOP_RETRIES_WITHIN`]. A consumer's failing commit concerns no other.
 /// - **Revocations**: from [`Input::Revoking`] on no record of these partitions is given to the application, and the consumer is
 ///   not polled. The rebalance goes on ([`Action::RevokeDone`]) when what the application has of them is processed and committed,
 ///   or has failed to be, or at the deadline; if they are lost already, at once and without a commit. A second revocation of a
@@ -102,7 +104,7 @@ enum Phase {
     /// Waiting for polls, the application, commits and revocations in progress.
     Finishing,
     /// Waiting for the last commits.
-    Committing,
+    Committing { since: Time },
     Closing,
     /// Closed, or crashed: nothing is wanted any more.
     Over,
@@ -114,7 +116,7 @@ struct Counts {
     joining: u32,
     polling: u32,
     committing: u32,
-    /// Polling, committing, or both.
+    /// Polling, or waiting for a commit before the next poll.
     busy: u32,
     revoking: u32,
     out: u32,
@@ -132,7 +134,7 @@ impl<P: Policy> Session<P> {
             phase: Phase::Running,
             actions: VecDeque::from([Action::Open]),
             ask: false,
-            consumers: vec![Consumer::default(); consumers],
+            consumers: vec![Consumer::new(!matches!(config.commit, Commit::Interval(_))); consumers],
             views: vec![ConsumerView::default(); consumers],
             batches: Batches::default(),
             held: VecDeque::new(),
@@ -166,6 +168,7 @@ impl<P: Policy> Session<P> {
             Input::Ready(topic) => self.policy.on(now, &Event::Ready(topic)),
             Input::Delivered { consumer, batch, runs, dry } => self.on_delivered(consumer, batch, runs, &dry),
             Input::Processed(batch) => self.on_processed(batch),
+            Input::Commit => self.commit_all_now(),
             Input::Demand(topics) => self.policy.on(now, &Event::Demand(&topics)),
             Input::Committed { consumer } => self.on_committed(consumer),
             Input::Failed { consumer, topic: _, failure } => self.on_failed(consumer, &failure),
@@ -233,7 +236,7 @@ impl<P: Policy> Session<P> {
             (&mut count.joining, before.joining, after.joining),
             (&mut count.polling, before.polling, after.polling),
             (&mut count.committing, before.committing, after.committing),
-            (&mut count.busy, before.polling || before.committing, after.polling || after.committing),
+            (&mut count.busy, before.busy, after.busy),
             (&mut count.revoking, before.revoking, after.revoking),
             (&mut count.out, before.out, after.out),
         ] {
@@ -317,8 +320,10 @@ impl<P: Policy> Session<P> {
             }
         }
         self.end_batch(consumer);
-        if self.config.commit == Commit::PerBatch {
-            self.commit(consumer);
+        match self.config.commit {
+            Commit::PerBatch => self.commit(consumer),
+            Commit::Interval(_) => self.arm_commit(consumer),
+            Commit::None | Commit::OnStop => {}
         }
         self.advance_revocation(consumer);
     }
@@ -359,6 +364,7 @@ impl<P: Policy> Session<P> {
         self.change(id, |c| {
             c.out = true;
             (c.polling, c.committing, c.revocation) = (false, false, None);
+            (c.commit_due, c.commit_again) = (None, false);
             c.dirty.clear();
             c.in_commit.clear();
         });
@@ -376,6 +382,10 @@ impl<P: Policy> Session<P> {
             if self.consumers[id.index()].backing_off_until == Some(at) {
                 self.change(id, |c| c.backing_off_until = None);
             }
+            if self.consumers[id.index()].commit_due == Some(at) {
+                self.consumers[id.index()].commit_due = None;
+                self.commit(id);
+            }
             if self.consumers[id.index()].revocation.as_ref().is_some_and(|r| r.by <= at) {
                 self.finish_revocation(id);
             }
@@ -387,7 +397,10 @@ impl<P: Policy> Session<P> {
         while let Some(&Reverse((at, id))) = self.timers.peek() {
             let consumer = &self.consumers[id.index()];
             let backing_off = self.phase == Phase::Running && consumer.backing_off_until == Some(at);
-            if backing_off || consumer.revocation.as_ref().is_some_and(|r| r.by == at) {
+            if backing_off
+                || consumer.commit_due == Some(at)
+                || consumer.revocation.as_ref().is_some_and(|r| r.by == at)
+            {
                 self.actions.push_back(Action::Wake(at));
                 return;
             }

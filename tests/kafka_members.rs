@@ -2,9 +2,15 @@
 #![cfg(feature = "kafka")]
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
 
-use fairdrain::broker::kafka::{Groups, Mock, NewTopic, Target, put};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use fairdrain::Duration;
+use fairdrain::broker::Failure;
+use fairdrain::broker::kafka::{Api, Groups, Mock, NewTopic, Refusal, Target, put};
 use fairdrain::policy::Name;
-use kafka_member::{Plan, join, tally};
+use fairdrain::scenario::Commit;
+use kafka_member::{Plan, Seen, join, tally};
 
 mod kafka_member;
 
@@ -55,4 +61,130 @@ fn a_group_for_each_topic_needs_a_consumer_for_each_topic() {
     plan.consumers.groups = Groups::PerTopic("g".to_owned());
     let error = join(plan).err().unwrap().to_string();
     assert!(error.contains("a consumer is in one group") && error.contains("multi"), "{error}");
+}
+
+fn commit_failures(seen: &Seen) -> Vec<u32> {
+    seen.failures.iter().filter(|(_, f)| matches!(f, Failure::Commit(_))).map(|(consumer, _)| consumer.0).collect()
+}
+
+/// A mock cluster of two brokers, in which the second one only coordinates the group of topic B.
+fn mock_with_a_coordinator_of_its_own(records: u32) -> (Mock, Target) {
+    let mock = Mock::start(2).unwrap();
+    let target = Target::Shared(mock.clone());
+    put(&target, &[], &TOPICS.map(|(name, partitions)| NewTopic::filled(name, partitions, records))).unwrap();
+    for (name, partitions) in TOPICS {
+        (0..partitions).for_each(|partition| mock.lead(name, partition, 1).unwrap());
+        mock.coordinate(&format!("g-{name}"), if name == "B" { 2 } else { 1 }).unwrap();
+    }
+    (mock, target)
+}
+
+#[test]
+fn a_refused_commit_is_made_up_for_and_concerns_no_other_consumer() {
+    let (mock, target) = mock(300);
+    let member = join(Plan::new(Name::Multi, &target, &TOPICS, "g").quick()).unwrap();
+    member.wait("commits", 20, |seen| seen.commits.len() == 3);
+    mock.refuse(Api::OffsetCommit, &[Refusal::Code(29)]);
+    member.wait("everything", 20, |seen| seen.records() == 3_600);
+    let seen = member.stop().unwrap();
+    assert_eq!(commit_failures(&seen).len(), 1, "{:?}", seen.failures);
+    let next = join(Plan::new(Name::Multi, &target, &TOPICS, "g").quick()).unwrap();
+    next.wait("assignments", 20, |seen| seen.assigned.len() == 12);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(next.stop().unwrap().records(), 0, "all of it had been committed");
+}
+
+#[test]
+fn a_consumer_that_can_not_commit_on_stop_holds_no_other_up() {
+    let (mock, target) = mock_with_a_coordinator_of_its_own(50);
+    let mut plan = Plan::new(Name::Multi, &target, &TOPICS, "g").quick();
+    plan.commit = Commit::OnStop;
+    let member = join(plan).unwrap();
+    member.wait("everything", 20, |seen| seen.records() == 600);
+    mock.broker_down(2).unwrap();
+    let began = Instant::now();
+    let seen = member.stop().unwrap();
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    assert_eq!((seen.commits.get(&0), seen.commits.get(&1), seen.commits.get(&2)), (Some(&1), None, Some(&1)));
+    assert_eq!(commit_failures(&seen), [1], "{:?}", seen.failures);
+    mock.broker_up(2).unwrap();
+    let next = join(Plan::new(Name::Multi, &target, &TOPICS, "g").quick()).unwrap();
+    next.wait("what was not committed", 30, |seen| seen.records() == 200);
+    let next = next.stop().unwrap();
+    assert!(next.processed.iter().all(|(partition, ..)| partition.topic.0 == 1), "{:?}", next.processed);
+}
+
+#[test]
+fn at_an_interval_commits_go_by_the_clock() {
+    let (_mock, target) = mock(400);
+    let mut plan = Plan::new(Name::Fair, &target, &TOPICS, "g").quick();
+    plan.commit = Commit::Interval(Duration::from_millis(200));
+    plan.consumers.application = fairdrain::broker::kafka::Application::sleep(1, Duration::from_micros(250));
+    let member = join(plan).unwrap();
+    member.wait("everything", 20, |seen| seen.records() == 4_800);
+    let seen = member.stop().unwrap();
+    let batches = seen.delivered.len() as u32;
+    let commits: u32 = seen.commits.values().sum();
+    // 1.2 s of work.
+    assert!((4..=10).contains(&commits), "{commits} commits, {batches} runs");
+}
+
+#[test]
+fn a_commit_is_made_when_somebody_asks_for_it() {
+    let (_mock, target) = mock(100);
+    let mut plan = Plan::new(Name::Multi, &target, &TOPICS, "g").quick();
+    plan.commit = Commit::None;
+    let member = join(plan).unwrap();
+    member.wait("everything", 20, |seen| seen.records() == 1_200);
+    member.handle.commit();
+    member.wait("three commits", 5, |seen| seen.commits.len() == 3);
+    member.handle.stop();
+    member.end().unwrap();
+    let next = join(Plan::new(Name::Multi, &target, &TOPICS, "g").quick()).unwrap();
+    next.wait("assignments", 20, |seen| seen.assigned.len() == 12);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(next.stop().unwrap().records(), 0);
+}
+
+#[test]
+fn contradictions_are_refused_before_anything_is_consumed() {
+    let (_mock, target) = mock(1);
+    let plan = || Plan::new(Name::Fair, &target, &TOPICS, "g");
+    let refused = |plan: Plan| join(plan).err().unwrap().to_string();
+    let said = refused(plan().property("partition.assignment.strategy", "fair"));
+    assert!(said.contains("partition.assignment.strategy"), "{said}");
+    let said = refused(plan().property("group.protocol", "consumer").property("session.timeout.ms", "6000"));
+    assert!(said.contains("session.timeout.ms") && said.contains("group.protocol"), "{said}");
+    let said = refused(plan().property("group.protocol", "modern"));
+    assert!(said.contains("group.protocol") && said.contains("classic"), "{said}");
+    let said = refused(plan().property("group.instance.id", "a"));
+    assert!(said.contains("instance"), "{said}");
+    let mut long = plan().property("max.poll.interval.ms", "10000").property("session.timeout.ms", "6000");
+    long.consumers.revoke_within = Some(Duration::from_secs(10));
+    let said = refused(long);
+    assert!(said.contains("max.poll.interval.ms"), "{said}");
+}
+
+#[test]
+fn an_application_that_panics_ends_the_run() {
+    let (_mock, target) = mock(10);
+    let mut plan = Plan::new(Name::Fair, &target, &TOPICS, "g").quick();
+    plan.consumers.application = fairdrain::broker::kafka::Application::callback(|_| panic!("planted"));
+    let error = join(plan).unwrap().end().unwrap_err().to_string();
+    assert!(error.contains("the application panicked"), "{error}");
+}
+
+#[test]
+fn a_callback_is_called_with_every_run() {
+    let (_mock, target) = mock(100);
+    let counted = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counter = counted.clone();
+    let mut plan = Plan::new(Name::Fair, &target, &TOPICS, "g").quick();
+    plan.consumers.application = fairdrain::broker::kafka::Application::callback(move |run| {
+        counter.fetch_add(u64::from(run.records), Ordering::Relaxed);
+    });
+    let member = join(plan).unwrap();
+    member.wait("everything", 20, |seen| seen.records() == 1_200);
+    member.stop().unwrap();
+    assert_eq!(counted.load(Ordering::Relaxed), 1_200);
 }

@@ -272,7 +272,11 @@ fn a_failing_commit_concerns_no_other_consumer_and_is_made_up_for() {
          < delivered 0 nothing
          > commit 0 a0@10
          < failed 0 commit
-         > close by 10000ms",
+         > wake 200ms
+         200ms < wake
+         > commit 0 a0@10
+         < committed 0
+         > close by 10200ms",
     );
 }
 

@@ -105,6 +105,9 @@ pub enum Input {
     Processed(BatchId),
     /// The topics that still block incomplete inputs have changed.
     Demand(TopicSet),
+    /// Somebody wants what has been processed so far to be committed now, whatever the session's own commits are: each consumer
+    /// commits its own topics.
+    Commit,
     /// A commit has been acknowledged.
     Committed {
         /// Whose.

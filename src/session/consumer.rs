@@ -20,6 +20,14 @@ pub(super) struct Consumer {
     pub(super) polling: bool,
     /// A commit is in progress.
     pub(super) committing: bool,
+    /// It is not polled while a commit is in progress.
+    pub(super) waits: bool,
+    /// When the next commit is due, if commits go by the clock and there is something to commit.
+    pub(super) commit_due: Option<Time>,
+    /// A commit has been asked for while another was in progress.
+    pub(super) commit_again: bool,
+    /// Failed commits since the session began to stop.
+    pub(super) commit_failures: u32,
     pub(super) revocation: Option<Revocation>,
     pub(super) backing_off_until: Option<Time>,
     /// Failed polls in succession.
@@ -48,18 +56,25 @@ pub(super) struct Activity {
     pub(super) joining: bool,
     pub(super) polling: bool,
     pub(super) committing: bool,
+    pub(super) busy: bool,
     pub(super) revoking: bool,
     pub(super) out: bool,
     pub(super) idle: bool,
 }
 
 impl Consumer {
+    /// One that has not joined yet, and is not polled during its commits if it `waits`.
+    pub(super) fn new(waits: bool) -> Self {
+        Self { waits, ..Self::default() }
+    }
+
     pub(super) fn activity(&self) -> Activity {
-        let &Self { joined, assigned, polling, committing, out, .. } = self;
+        let &Self { joined, assigned, polling, committing, waits, out, .. } = self;
         let revoking = self.revocation.is_some();
         let backing_off = self.backing_off_until.is_some();
-        let idle = assigned && !polling && !committing && !revoking && !backing_off && !out;
-        Activity { joining: !joined && !out, polling, committing, revoking, out, idle }
+        let busy = polling || (committing && waits);
+        let idle = assigned && !busy && !revoking && !backing_off && !out;
+        Activity { joining: !joined && !out, polling, committing, busy, revoking, out, idle }
     }
 
     /// A poll has failed.

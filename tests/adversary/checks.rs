@@ -158,8 +158,14 @@ impl Checks {
 
 impl Adversary<'_> {
     fn may_be_asked(&self, consumer: &Consumer) -> bool {
-        let busy = consumer.polling.is_some() || consumer.committing.is_some() || consumer.revoking.is_some();
+        let waits = consumer.committing.is_some() && self.commits_are_awaited();
+        let busy = consumer.polling.is_some() || waits || consumer.revoking.is_some();
         consumer.has_assignment && !busy && !consumer.out && consumer.idle_from <= self.now
+    }
+
+    /// Whether a consumer is left alone during its commits.
+    fn commits_are_awaited(&self) -> bool {
+        !matches!(self.world.commit, Commit::Interval(_))
     }
 
     fn credit(&self) -> u32 {
@@ -197,7 +203,8 @@ impl Adversary<'_> {
         if self.stopped || self.in_hand() >= self.credit() {
             return Ok(());
         }
-        let busy = self.consumers.iter().any(|c| c.polling.is_some() || c.committing.is_some());
+        let awaited = self.commits_are_awaited();
+        let busy = self.consumers.iter().any(|c| c.polling.is_some() || (awaited && c.committing.is_some()));
         let quiet = !busy && self.in_hand() == 0;
         let mut idle = self.consumers.iter().filter(|c| self.may_be_asked(c));
         let could_do_something = match self.world.name {

@@ -47,7 +47,8 @@ pub(crate) fn worlds(names: &'static [Name]) -> impl Strategy<Value = World> {
         backlog,
         weight,
     });
-    let commit = prop::sample::select(&[Commit::None, Commit::PerBatch, Commit::OnStop][..]);
+    let interval = Commit::Interval(Duration::from_millis(20));
+    let commit = prop::sample::select(vec![Commit::None, Commit::PerBatch, Commit::OnStop, interval]);
     let topics = prop::collection::vec(topic, 1..6);
     let numbers = (1..20u32, 1..=3u32, 0..3u32);
     let choices = prop::collection::vec(any::<u8>(), 0..300);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration as StdDuration, Instant};
 
-use fairdrain::broker::kafka::{Application, Consumers, Error, Groups, KafkaBroker, Shape, Target, Topic};
+use fairdrain::broker::kafka::{Application, Consumers, Error, Groups, Handle, KafkaBroker, Shape, Target, Topic};
 use fairdrain::broker::{Action, BrokerError, Fact, Failure, Input, Signal};
 use fairdrain::drive::{Observer, drive};
 use fairdrain::policy::{AnyPolicy, Name, Settings};
@@ -83,6 +83,7 @@ pub struct Member {
     pub seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     pub interrupt: Arc<AtomicBool>,
+    pub handle: Handle,
     thread: JoinHandle<Result<Time, BrokerError>>,
 }
 
@@ -158,6 +159,7 @@ pub fn join(plan: Plan) -> Result<Member, Error> {
     };
     let interrupt = consumers.interrupt.clone();
     let mut broker = KafkaBroker::connect(consumers)?;
+    let handle = broker.handle();
     let (seen, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
     let mut watch = Watch {
         seen: Arc::clone(&seen),
@@ -174,7 +176,7 @@ pub fn join(plan: Plan) -> Result<Member, Error> {
             other => panic!("{other:?}"),
         })
     });
-    Ok(Member { seen, stop, interrupt, thread })
+    Ok(Member { seen, stop, interrupt, handle, thread })
 }
 
 impl Member {

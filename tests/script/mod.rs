@@ -8,8 +8,9 @@
 //! < delivered 0 nothing dry a > take 0 a3 b2            > revoke-done 0
 //! < processed #0              > process #0              > wake 100ms
 //! < failed 0 poll             < revoking 0 by 500ms a0  > close by 10000ms
-//! < lost 0 a0                 < committed 0             < ready a     < demand a b     < wake     < stop
+//! < lost 0 a0                 < committed 0             < ready a     < demand a b     < wake     < stop    < commit
 //! ```
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use fairdrain::broker::{Action, Failure, Input};
 use fairdrain::policy::{AnyPolicy, Name, Settings};
@@ -162,6 +163,7 @@ fn parse(line: &str) -> Input {
             Input::Failed { consumer: consumer(), topic: None, failure }
         }
         "wake" => Input::Wake,
+        "commit" => Input::Commit,
         "stop" => Input::Stop,
         "closed" => Input::Closed,
         other => panic!("no input: {other}"),

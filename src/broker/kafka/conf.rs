@@ -2,14 +2,15 @@
 
 use super::Error;
 use super::ffi::Conf;
-use crate::scenario::{Consumer, is_secret};
+use crate::scenario::{Consumer, Group, GroupProtocol, OffsetReset, is_secret};
 use crate::tuning::SplitQueues;
 
 /// What a run depends on; a user's value would break it.
-const RESERVED: [(&str, &str); 6] = [
+const RESERVED: [(&str, &str); 7] = [
     ("bootstrap.servers", "is what --bootstrap-server gives"),
     ("metadata.broker.list", "is what --bootstrap-server gives"),
     ("group.id", "is what the run or the instance says by itself"),
+    ("group.instance.id", "is what the instance says by itself, one for each of its consumers"),
     ("enable.auto.commit", "is off: what is committed, and when, is the session's business"),
     ("enable.auto.offset.store", "is off: what is committed, and when, is the session's business"),
     ("enable.partition.eof", "is off: the batch call would take an end for a record (librdkafka #4844)"),
@@ -36,20 +37,36 @@ pub(super) fn check_benchmark(properties: &[(String, String)]) -> Result<(), Err
     })
 }
 
-fn refused(key: &str, value: &str, reason: String) -> Error {
+/// What may be written for properties whose refusal by librdkafka does not say.
+const CHOICES: [(&str, &str); 4] = [
+    ("group.protocol", "classic or consumer"),
+    ("partition.assignment.strategy", "range, roundrobin or cooperative-sticky"),
+    ("auto.offset.reset", "earliest, latest or error"),
+    ("security.protocol", "plaintext, ssl, sasl_plaintext or sasl_ssl"),
+];
+
+fn refused(key: &str, value: &str, mut reason: String) -> Error {
+    if let Some((_, choices)) = CHOICES.iter().find(|(k, _)| *k == key && reason.starts_with("Invalid value")) {
+        reason = format!("{reason}; write {choices}");
+    }
     let secret = !value.is_empty() && is_secret(key);
     let reason = if secret { reason.replace(value, "***") } else { reason };
     let value = if secret { "***" } else { value };
     Error::Property { key: key.to_owned(), value: value.to_owned(), reason }
 }
 
-/// The configuration of a consumer in a group, which takes hand-overs of at most so many records if it takes at all.
-pub(super) fn consumer(
-    servers: &str,
-    group: &str,
-    takes: Option<u32>,
-    properties: &[(String, String)],
-) -> Result<Conf, Error> {
+/// Who a consumer is in its group.
+pub(super) struct Member<'a> {
+    pub(super) group: &'a str,
+    /// `group.instance.id`.
+    pub(super) instance: Option<&'a str>,
+    /// It takes, hand-overs of at most so many records.
+    pub(super) takes: Option<u32>,
+}
+
+/// The configuration of a consumer.
+pub(super) fn consumer(servers: &str, member: Member<'_>, properties: &[(String, String)]) -> Result<Conf, Error> {
+    let Member { group, instance, takes } = member;
     let mut all = vec![
         ("bootstrap.servers", servers.to_owned()),
         ("group.id", group.to_owned()),
@@ -58,11 +75,15 @@ pub(super) fn consumer(
         ("enable.auto.offset.store", "false".to_owned()),
         ("enable.partition.eof", "false".to_owned()),
         ("auto.offset.reset", "earliest".to_owned()),
-        // An eager rebalance empties the split queues of partitions that stay, too.
-        ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
         // How long a topic that was there and is missing now may be so before it is an error. The loader has seen all of them.
         ("topic.metadata.propagation.max.ms", "1000".to_owned()),
     ];
+    if !properties.iter().any(|(key, value)| key == "group.protocol" && value == "consumer") {
+        // An eager rebalance empties the split queues of partitions that stay, too. The consumer protocol has its assignors in the
+        // broker, and librdkafka refuses this property with it.
+        all.push(("partition.assignment.strategy", "cooperative-sticky".to_owned()));
+    }
+    all.extend(instance.map(|instance| ("group.instance.id", instance.to_owned())));
     if let Some(split) = takes.map(SplitQueues::for_cap) {
         all.extend([
             ("fetch.max.bytes", split.fetch_max_bytes.to_string()),
@@ -77,6 +98,34 @@ pub(super) fn consumer(
         conf.set(key, &value).map_err(|reason| refused(key, &value, reason))?;
     }
     Ok(conf)
+}
+
+/// What a scenario's `[group]` says to clients.
+pub(super) fn of_group(group: &Group) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("group.protocol", group.protocol.as_str().to_owned()),
+        ("max.poll.interval.ms", millis(group.max_poll_interval)),
+        ("auto.offset.reset", reset(group.offset_reset).to_owned()),
+    ];
+    match group.protocol {
+        GroupProtocol::Classic => all.extend([
+            ("partition.assignment.strategy", group.assignor.as_str().to_owned()),
+            ("session.timeout.ms", millis(group.session_timeout)),
+            ("heartbeat.interval.ms", millis(group.heartbeat_interval)),
+        ]),
+        // Session and heartbeats are the broker's to say (KIP-848), and librdkafka refuses to be told.
+        GroupProtocol::Consumer => all.push(("group.remote.assignor", group.assignor.as_str().to_owned())),
+    }
+    all.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// As librdkafka calls it.
+fn reset(reset: OffsetReset) -> &'static str {
+    match reset {
+        OffsetReset::Earliest => "earliest",
+        OffsetReset::Latest => "latest",
+        OffsetReset::None => "error",
+    }
 }
 
 /// What a scenario's `[consumer]` says.

@@ -9,8 +9,10 @@ use super::consumer::Setup;
 use super::content::Checker;
 use super::error::Error;
 use super::workers::Workers;
+use super::conf::Member;
 use super::{KafkaBroker, conf};
 use crate::policy::Name;
+use crate::scenario;
 use crate::{ConsumerId, Duration, PartitionId, Run, TopicId};
 
 /// What [`KafkaBroker::connect`] opens: the consumers of one instance, and who processes what they deliver.
@@ -28,6 +30,13 @@ pub struct Consumers {
     pub groups: Groups,
     /// Which partitions they have.
     pub share: Share,
+    /// Static membership (KIP-345): `group.instance.id`, the same after a restart and no other member's. Consumers that are together
+    /// in one group get their number after it, `{instance}-{i}`. A static member that closes does not leave its group: it keeps its
+    /// partitions until it is back, or its session has timed out.
+    pub instance: Option<String>,
+    /// How long a revocation waits for what is in hand to be processed and committed. `None`: 10 s, or half of
+    /// `max.poll.interval.ms` where that is less: the group would not wait longer than that interval for this member.
+    pub revoke_within: Option<Duration>,
     /// librdkafka's properties for every consumer. They override what the shape needs ([`SplitQueues`](crate::tuning::SplitQueues)).
     pub properties: Vec<(String, String)>,
     /// Who processes what is delivered.
@@ -51,12 +60,32 @@ impl Consumers {
             shape,
             groups,
             share: Share::Group,
+            instance: None,
+            revoke_within: None,
             properties: Vec::new(),
             application: Application::sleep(1, Duration::ZERO),
             connect_timeout: Duration::from_secs(10),
             outage_max: OUTAGE_MAX,
             interrupt: Arc::default(),
         }
+    }
+}
+
+impl Consumers {
+    /// The same as one of several instances (numbered from 0) in the group of a scenario: ids, protocol, assignor, intervals, static
+    /// membership. What the broker decides of it (the initial delay, the retention of offsets) is the broker's.
+    #[must_use]
+    pub fn in_group(mut self, group: &scenario::Group, scheduler: Name, instance: u32) -> Self {
+        self.groups = match group.ids(scheduler) {
+            scenario::Ids::One => Groups::One(group.id.clone()),
+            scenario::Ids::PerTopic => Groups::PerTopic(group.id.clone()),
+        };
+        self.share = Share::Group;
+        self.instance = group.is_static.then(|| format!("{}-{instance}", group.id));
+        let own = std::mem::take(&mut self.properties);
+        self.properties = conf::of_group(group);
+        self.properties.extend(own);
+        self
     }
 }
 
@@ -137,6 +166,22 @@ impl Share {
         let of = |t: &Topic| {
             let topic = t.id;
             (0..t.partitions).map(move |partition| PartitionId { topic, partition })
+        };
+        Self::Assign { partitions: topics.iter().flat_map(of).collect(), from }
+    }
+
+    /// What instance `instance` (from 0) of `instances` has: of every topic the partitions p with p mod `instances` = `instance`.
+    /// So the records of one key are on one instance, if the topics are co-partitioned.
+    ///
+    /// # Panics
+    /// If there are no instances.
+    #[must_use]
+    pub fn of_instance(topics: &[Topic], instance: u32, instances: u32, from: Position) -> Self {
+        let of = |t: &Topic| {
+            let topic = t.id;
+            (0..t.partitions)
+                .filter(move |p| p % instances == instance)
+                .map(move |p| PartitionId { topic, partition: p })
         };
         Self::Assign { partitions: topics.iter().flat_map(of).collect(), from }
     }
@@ -235,9 +280,19 @@ impl KafkaBroker {
         for (i, (ids, group)) in consumers.shape.consumers.iter().zip(&groups).enumerate() {
             let topics: Vec<Topic> =
                 ids.iter().filter_map(|id| consumers.topics.iter().find(|t| t.id == *id)).cloned().collect();
+            let instance = consumers.instance.as_ref().map(|instance| match &consumers.groups {
+                Groups::One(_) if groups.len() > 1 => format!("{instance}-{i}"),
+                Groups::One(_) | Groups::PerTopic(_) => instance.clone(),
+            });
+            let member = Member { group, instance: instance.as_deref(), takes };
+            let conf = conf::consumer(&cluster.servers, member, &consumers.properties)?;
+            let poll_interval = conf.millis("max.poll.interval.ms").unwrap_or(DEFAULT_POLL_INTERVAL);
             setups.push(Setup {
                 id: ConsumerId(i as u32),
-                conf: conf::consumer(&cluster.servers, group, takes, &consumers.properties)?,
+                conf,
+                is_static: instance.is_some(),
+                poll_interval,
+                revoke_within: revoke_within(consumers.revoke_within, poll_interval)?,
                 servers: cluster.servers.clone(),
                 checker: checkers.next(),
                 share: consumers.share.of(ids),
@@ -253,6 +308,24 @@ impl KafkaBroker {
             .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))
     }
 }
+
+/// librdkafka's default of `max.poll.interval.ms`.
+const DEFAULT_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(300);
+
+fn revoke_within(given: Option<Duration>, poll_interval: std::time::Duration) -> Result<std::time::Duration, Error> {
+    let real = |d: Duration| std::time::Duration::from_nanos(d.as_nanos());
+    match given.map(real) {
+        None => Ok(REVOKE_WITHIN.min(poll_interval / 2)),
+        Some(given) if given < poll_interval => Ok(given),
+        Some(given) => Err(Error::Contradiction(format!(
+            "a revocation can't be held for {given:?}: after max.poll.interval.ms, {poll_interval:?}, the group goes on without the \
+             member; hold it for less, or make the interval longer"
+        ))),
+    }
+}
+
+/// How long a revocation is held unless something else is stated.
+const REVOKE_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
 impl Consumers {
     /// The group of each consumer.

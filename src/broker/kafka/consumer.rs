@@ -28,12 +28,10 @@ use trouble::Down;
 mod flow;
 mod trouble;
 
-/// The longest time without serving the consumer's queue; far below any `max.poll.interval.ms`.
+/// The longest time without serving the consumer's queue, unless `max.poll.interval.ms` asks for less.
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a revocation waits for the session.
-const REVOCATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -59,6 +57,12 @@ pub(super) struct Setup {
     pub(super) takes: bool,
     pub(super) share: Share,
     pub(super) conf: Conf,
+    /// It has a `group.instance.id`.
+    pub(super) is_static: bool,
+    /// `max.poll.interval.ms`.
+    pub(super) poll_interval: Duration,
+    /// How long a revocation waits for the session.
+    pub(super) revoke_within: Duration,
     pub(super) servers: String,
     /// What is delivered is compared with it, if there is one.
     pub(super) checker: Option<Checker>,
@@ -194,7 +198,7 @@ impl Consumer {
         let poll = self.poll.as_ref().map(|p| p.deadline);
         let revocation = self.revocation.as_ref().map(|r| r.by);
         let now = Instant::now();
-        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK, Duration::min)
+        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK.min(self.setup.poll_interval / 4), Duration::min)
     }
 
     fn handle(&mut self, command: Command) {
@@ -366,7 +370,7 @@ impl Consumer {
         self.give_back();
         let ids = self.ids(&partitions);
         let lost = self.client.is_assignment_lost();
-        let by = Instant::now() + if lost { Duration::ZERO } else { REVOCATION_TIMEOUT };
+        let by = Instant::now() + if lost { Duration::ZERO } else { self.setup.revoke_within };
         let consumer = self.setup.id;
         drop(self.events.send(Event::Revoking { at: Instant::now(), consumer, partitions: ids, lost, by }));
         self.revocation = Some(Revocation { partitions, by });
@@ -384,6 +388,7 @@ impl Consumer {
             self.client.assign(None)
         };
         self.assigned = self.assigned.saturating_sub(ids.len());
+        self.forget_messages(&partitions);
         if let Err(reason) = result {
             self.fail(None, Failure::Fatal(reason));
         }
@@ -399,6 +404,15 @@ impl Consumer {
                 flow.dry = true;
                 self.look(place);
             }
+        }
+    }
+
+    /// What a poll in progress has collected of partitions that are gone. If they come back, it is from the committed position on,
+    /// and this must not come before that.
+    fn forget_messages(&mut self, gone: &Partitions) {
+        if !self.messages.is_empty() {
+            let gone: Vec<_> = gone.iter().collect();
+            self.messages.retain(|m| !gone.contains(&(m.topic(), m.partition())));
         }
     }
 
@@ -437,7 +451,8 @@ impl Consumer {
         for flow in &mut self.flows {
             flow.peeked = None;
         }
-        if self.setup.share == Share::Group {
+        // A static member keeps its place (KIP-345); unsubscribing would give it up.
+        if self.setup.share == Share::Group && !self.setup.is_static {
             // Closing a cooperative member that has not begun to leave sends no LeaveGroup (2.12.1), and the others wait for its
             // session to time out. It has begun when its member id is gone (rdkafka_cgrp.c: rd_kafka_cgrp_leave), and from then on
             // the close waits for the answer.

@@ -149,6 +149,22 @@ impl Conf {
     }
 }
 
+impl Conf {
+    /// The value of a property that is a number of milliseconds.
+    pub(super) fn millis(&self, key: &str) -> Option<Duration> {
+        let key = CString::new(key).ok()?;
+        let mut value = [0 as c_char; 32];
+        let mut size = value.len();
+        // SAFETY: the configuration is ours, the string lives during the call, and the buffer has the size stated; librdkafka
+        // terminates what it writes.
+        let value = unsafe {
+            let result = rd::rd_kafka_conf_get(self.0.as_ptr(), key.as_ptr(), value.as_mut_ptr(), &raw mut size);
+            (result == rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK).then(|| text(value.as_ptr()))
+        };
+        value?.parse().ok().map(Duration::from_millis)
+    }
+}
+
 impl Drop for Conf {
     fn drop(&mut self) {
         // SAFETY: ours, and destroyed once: `Client::new` forgets the configurations that librdkafka took over.

@@ -77,6 +77,9 @@ pub(super) fn check(scenario: &Scenario, backend: &'static str) -> Result<(), Er
     if !scenario.faults.is_empty() {
         return refuse("it has faults, and a real cluster has none to order; simulate it".to_owned());
     }
+    if scenario.has_instances() {
+        return refuse("it has [[instances]], and this backend drains with one; simulate it".to_owned());
+    }
     for topic in &scenario.topics {
         let name = &topic.name;
         let digits = (topic.keys - 1).max(1).ilog10() + 1;

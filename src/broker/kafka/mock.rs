@@ -6,7 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::error::KafkaError;
-use rdkafka::mocking::MockCluster;
+use rdkafka::mocking::{MockCluster, MockCoordinator};
 use rdkafka::producer::{BaseProducer, DefaultProducerContext, Producer};
 use rdkafka::types::RDKafkaApiKey;
 
@@ -150,6 +150,14 @@ impl Mock {
     pub fn round_trip(&self, broker: u32, time: crate::Duration) -> Result<(), Error> {
         let time = Duration::from_nanos(time.as_nanos());
         self.cluster().broker_round_trip_time(broker as i32, time).map_err(|e| failed(&e))
+    }
+
+    /// Makes a broker the coordinator of a group.
+    ///
+    /// # Errors
+    /// If there is no such broker.
+    pub fn coordinate(&self, group: &str, broker: u32) -> Result<(), Error> {
+        self.cluster().coordinator(MockCoordinator::Group(group.to_owned()), broker as i32).map_err(|e| failed(&e))
     }
 
     /// Puts a partition's leader on a broker.

@@ -163,6 +163,23 @@ pub struct KafkaBroker {
     interrupted: bool,
     /// Lives as long as its clients.
     _mock: Option<Mock>,
+    events_sender: Sender<Event>,
+}
+
+/// Asks a running session for something, from any thread. It has no effect once the broker is gone.
+#[derive(Clone, Debug)]
+pub struct Handle(Sender<Event>);
+
+impl Handle {
+    /// Commit what has been processed so far, now.
+    pub fn commit(&self) {
+        drop(self.0.send(Event::Input(Instant::now(), Input::Commit)));
+    }
+
+    /// Stop: process what is in hand, commit it, and close.
+    pub fn stop(&self) {
+        drop(self.0.send(Event::Input(Instant::now(), Input::Stop)));
+    }
 }
 
 impl KafkaBroker {
@@ -193,6 +210,7 @@ impl KafkaBroker {
             reminders: Vec::new(),
             interrupted: false,
             _mock: mock,
+            events_sender: sender.clone(),
         };
         if let Some(arrivals) = &mut broker.arrivals {
             arrivals.report_to(sender.clone());
@@ -210,6 +228,12 @@ impl KafkaBroker {
             }
         }
         Ok(broker)
+    }
+
+    /// A handle with which any thread can ask for a commit or a stop.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(self.events_sender.clone())
     }
 
     /// How many records were not what had been loaded.

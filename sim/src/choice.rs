@@ -36,13 +36,15 @@ pub enum Point {
     KafkaPythonRequestOrder,
     /// kafka-python 2.0: the order in which a reply's partitions are queued (`fetcher.py: _handle_fetch_response`).
     KafkaPythonReplyOrder,
+    /// A group: what a new member's id is sorted by. (Real ids are random, and assignors go by their order.)
+    GroupMemberOrder,
     /// Latency added to one trip over the network, in nanoseconds.
     NetworkJitter,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AiokafkaRequestOrder,
         Self::LibrdkafkaStartSegments,
         Self::LibrdkafkaReconnectJitter,
@@ -55,6 +57,7 @@ impl Point {
         Self::KafkaPythonStartOrder,
         Self::KafkaPythonRequestOrder,
         Self::KafkaPythonReplyOrder,
+        Self::GroupMemberOrder,
         Self::NetworkJitter,
     ];
 
@@ -80,6 +83,7 @@ impl Point {
             Self::KafkaPythonStartOrder => "kafka_python.start_order",
             Self::KafkaPythonRequestOrder => "kafka_python.request_order",
             Self::KafkaPythonReplyOrder => "kafka_python.reply_order",
+            Self::GroupMemberOrder => "group.member_order",
             Self::NetworkJitter => "network.jitter",
         }
     }

@@ -1,6 +1,10 @@
 //! What a world tells.
 
+use core::fmt;
+
+use crate::group::Refusal;
 use crate::record::{BatchId, ConsumerId, PartitionId, Run, TopicId};
+use crate::time::Time;
 
 /// What a world tells whoever drives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +15,18 @@ pub enum Output {
         consumer: ConsumerId,
         /// Which.
         partitions: Vec<PartitionId>,
+    },
+    /// Partitions are about to be taken away: nothing more of them is handed out. The rebalance waits for
+    /// [`revoke_done`](crate::World::revoke_done) until `by`. Only in a [fleet](crate::fleet).
+    Revoking {
+        /// Whose.
+        consumer: ConsumerId,
+        /// Which.
+        partitions: Vec<PartitionId>,
+        /// They are gone already: nothing can be committed any more, and nobody waits.
+        lost: bool,
+        /// Deadline.
+        by: Time,
     },
     /// A topic has records in its local queue. Only from consumers that take.
     Ready(TopicId),
@@ -29,6 +45,20 @@ pub enum Output {
     Processed(BatchId),
     /// A commit has been acknowledged.
     Committed(ConsumerId),
+    /// A commit has been refused. Only in a [fleet](crate::fleet).
+    CommitFailed {
+        /// Whose.
+        consumer: ConsumerId,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A consumer can't go on. Only in a [fleet](crate::fleet).
+    Fatal {
+        /// Which.
+        consumer: ConsumerId,
+        /// Why.
+        reason: Fatal,
+    },
     /// A topic's fetches have begun to fail.
     FetchFailed {
         /// Whose.
@@ -42,4 +72,22 @@ pub enum Output {
     Crashed,
     /// The consumers are gone.
     Closed,
+}
+
+/// Why a consumer can't go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fatal {
+    /// Another process has its `group.instance.id`.
+    FencedInstance,
+    /// No offset is committed, and `auto.offset.reset` is `none`.
+    NoOffset,
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FencedInstance => "another process has joined with the same group.instance.id (FENCED_INSTANCE_ID)",
+            Self::NoOffset => "no offset is committed for a partition, and auto.offset.reset is none",
+        })
+    }
 }

@@ -10,6 +10,7 @@ use crate::choice::Choices;
 use crate::config::{FaultKind, WorldConfig};
 use crate::event::EventQueue;
 use crate::fingerprint::Fingerprint;
+use crate::group::member::Due;
 use crate::log::Log;
 use crate::output::Output;
 use crate::record::{BatchId, ConsumerId, Fill, LocalCause, PartitionId, Run, TopicId};
@@ -98,6 +99,7 @@ pub(crate) enum Event {
     Deadline { consumer: u32 },
     JobDone { worker: u32 },
     Committed { consumer: u32 },
+    Group { consumer: u32, due: Due },
     Wake,
     Fault { index: u32, begins: bool },
     Alarm,
@@ -110,7 +112,11 @@ impl Event {
         match self {
             Self::Fault { .. } => 0,
             Self::Append { .. } | Self::Appended { .. } | Self::Arrive { .. } | Self::Expire { .. } => 1,
-            Self::Answer { .. } | Self::Broken { .. } | Self::Timer { .. } | Self::Assigned { .. } => 2,
+            Self::Answer { .. }
+            | Self::Broken { .. }
+            | Self::Timer { .. }
+            | Self::Assigned { .. }
+            | Self::Group { .. } => 2,
             Self::Returned { .. } | Self::JobDone { .. } | Self::Committed { .. } => 3,
             Self::Deadline { .. } => 4,
             Self::Wake | Self::Alarm | Self::Closed => 5,
@@ -166,6 +172,8 @@ pub(crate) struct Core {
     pub(crate) committed: Vec<Option<i64>>,
     /// Per slot: the end of what has ever been fetched.
     fetched: Vec<i64>,
+    /// Per slot: whether this process has it. Without a fleet it has all of them.
+    pub(crate) mine: Vec<bool>,
     pub(crate) nodes_down: Vec<u32>,
     pub(crate) topics_failing: Vec<u32>,
     spike: Duration,
@@ -221,6 +229,7 @@ impl Core {
             queue: EventQueue::new(config.ties, config.seed),
             committed: vec![None; slots.len()],
             fetched: vec![0; slots.len()],
+            mine: vec![true; slots.len()],
             nodes_down: vec![0; nodes],
             topics_failing: vec![0; topics.len()],
             spike: Duration::ZERO,

@@ -6,6 +6,7 @@ use crate::broker;
 use crate::choice::Choices;
 use crate::client::Client;
 use crate::config::{FaultKind, WorldConfig};
+use crate::group::member::Membership;
 use crate::output::Output;
 use crate::record::{BatchId, ConsumerId, Fill, PartitionId, TopicId};
 use crate::signal::Signal;
@@ -19,8 +20,10 @@ use crate::timeout::Fired;
 /// time; `next` lets time pass until there is something to tell. A clone is a snapshot: it goes on exactly as the original would.
 #[derive(Clone, Debug)]
 pub struct World {
-    core: Core,
-    clients: Vec<Client>,
+    pub(crate) core: Core,
+    pub(crate) clients: Vec<Client>,
+    /// What makes it an instance of a fleet.
+    pub(crate) membership: Option<Box<Membership>>,
 }
 
 impl World {
@@ -32,7 +35,7 @@ impl World {
     pub fn new(config: &WorldConfig) -> Self {
         let core = Core::new(config);
         let clients = Self::clients(&core);
-        Self { core, clients }
+        Self { core, clients, membership: None }
     }
 
     /// A copy that draws from another seed. What there is to drain stays the same. Only of a world at time zero.
@@ -47,7 +50,7 @@ impl World {
         world
     }
 
-    fn clients(core: &Core) -> Vec<Client> {
+    pub(crate) fn clients(core: &Core) -> Vec<Client> {
         (0..core.plan.consumers.len()).map(|c| Client::new(core, ConsumerId(c as u32))).collect()
     }
 
@@ -85,6 +88,9 @@ impl World {
 
     /// Creates the consumers. Each answers with [`Output::Assigned`].
     pub fn open(&mut self) {
+        if self.membership.is_some() {
+            return self.group_open();
+        }
         for client in &mut self.clients {
             client.open(&mut self.core);
         }
@@ -95,7 +101,12 @@ impl World {
         if self.core.event_loop.held {
             return self.core.event_loop.work.push_back(Work::Poll { consumer: consumer.0, cap, wait, fill });
         }
-        self.clients[consumer.index()].poll(&mut self.core, cap, wait, fill);
+        self.begin_poll(consumer.0, cap, wait, fill);
+    }
+
+    fn begin_poll(&mut self, consumer: u32, cap: u32, wait: Duration, fill: Fill) {
+        self.group_poll(consumer);
+        self.clients[consumer as usize].poll(&mut self.core, cap, wait, fill);
     }
 
     /// Takes what is there. Answered by one [`Output::Delivered`].
@@ -125,12 +136,17 @@ impl World {
         }
     }
 
-    /// Commits positions, synchronously. Answered by [`Output::Committed`].
+    /// Commits positions, synchronously. Answered by [`Output::Committed`] or [`Output::CommitFailed`].
     pub fn commit(&mut self, consumer: ConsumerId, offsets: &[(PartitionId, i64)]) {
         for (partition, offset) in offsets {
             let slot = self.core.plan.topics[partition.topic.index()].first + partition.partition;
-            self.core.committed[slot as usize] = Some(*offset);
             self.core.fingerprint.push(u64::from(slot) << 48 ^ *offset as u64);
+            if self.membership.is_none() {
+                self.core.committed[slot as usize] = Some(*offset);
+            }
+        }
+        if self.membership.is_some() {
+            return self.group_commit(consumer.0, offsets);
         }
         let cost = self.clients[consumer.index()].commit_begins(&mut self.core);
         self.core.schedule(self.core.now + cost, Event::Committed { consumer: consumer.0 });
@@ -143,8 +159,12 @@ impl World {
         }
     }
 
-    /// Ends the consumers. Answered by [`Output::Closed`].
+    /// Ends the consumers. Answered by [`Output::Closed`]. In a [fleet](crate::fleet) they leave their groups, and may be opened
+    /// again.
     pub fn close(&mut self) {
+        if self.membership.is_some() {
+            return self.group_close();
+        }
         self.core.schedule(self.core.now, Event::Closed);
     }
 
@@ -163,18 +183,31 @@ impl World {
             if let Some(output) = self.core.outputs.pop_front() {
                 return Some((self.core.now, output));
             }
-            // Nothing has been asked for in answer to the last output: the application awaits, and what waited for the event loop
-            // gets its turn, in the order in which it became due.
-            if !self.core.event_loop.held
-                && let Some(work) = self.core.event_loop.work.pop_front()
-            {
-                self.run(work);
-                continue;
+            if !self.step() {
+                return None;
             }
-            let (at, event) = self.core.queue.pop()?;
-            self.core.advance(at);
-            self.handle(event);
         }
+    }
+
+    /// Whether something waits for the event loop, and it is free.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.core.event_loop.held && !self.core.event_loop.work.is_empty()
+    }
+
+    /// One thing happens, once the last output has been answered. Returns whether there was one.
+    pub(crate) fn step(&mut self) -> bool {
+        // Nothing has been asked for in answer to the last output: the application awaits, and what waited for the event loop
+        // gets its turn, in the order in which it became due.
+        if !self.core.event_loop.held
+            && let Some(work) = self.core.event_loop.work.pop_front()
+        {
+            self.run(work);
+            return true;
+        }
+        let Some((at, event)) = self.core.queue.pop() else { return false };
+        self.core.advance(at);
+        self.handle(event);
+        true
     }
 
     /// Something becomes due. What needs the event loop queues for it while it is taken.
@@ -198,6 +231,7 @@ impl World {
             Event::Returned { consumer } => {
                 core.returned(consumer);
                 self.clients[consumer as usize].returned(core);
+                self.group_polled(consumer);
             }
             Event::JobDone { worker } if !core.plan.is_async || core.plan.config.application.blocking => {
                 core.job_done(worker);
@@ -209,7 +243,12 @@ impl World {
             },
             Event::Alarm => core.outputs.push_back(Output::Wake),
             Event::Fault { index, begins } => self.fault(index, begins),
-            Event::Closed => core.outputs.push_back(Output::Closed),
+            Event::Closed => {
+                if self.membership.is_some() {
+                    self.end_process();
+                }
+                self.core.outputs.push_back(Output::Closed);
+            }
             Event::Arrive { .. } => {}
             event => {
                 let event_loop = &mut core.event_loop;
@@ -263,8 +302,9 @@ impl World {
                 self.clients[consumer as usize].committed(core);
                 core.outputs.push_back(Output::Committed(ConsumerId(consumer)));
             }
+            Work::Event(Event::Group { consumer, due }) => self.group_due(consumer, due),
             Work::Event(event) => unreachable!("{event:?} needs no event loop"),
-            Work::Poll { consumer, cap, wait, fill } => self.clients[consumer as usize].poll(core, cap, wait, fill),
+            Work::Poll { consumer, cap, wait, fill } => self.begin_poll(consumer, cap, wait, fill),
             Work::Take { consumer, plan } => self.clients[consumer as usize].take(core, &plan),
             Work::Process(batch) => core.process(batch),
             Work::Resume { consumer } => {
@@ -300,10 +340,7 @@ impl World {
         core.fault(index, begins);
         let plan = Arc::clone(&core.plan);
         match plan.config.faults[index as usize].kind {
-            FaultKind::Crash if begins => {
-                core.crash();
-                self.clients = Self::clients(&self.core);
-            }
+            FaultKind::Crash if begins => self.end_process(),
             FaultKind::Crash => core.outputs.push_back(Output::Crashed),
             _ => {
                 for consumer in 0..self.clients.len() as u32 {
@@ -320,7 +357,7 @@ impl World {
     }
 
     /// Looks up anew why the topics of a consumer do not move.
-    fn update_causes(&mut self, consumer: u32) {
+    pub(crate) fn update_causes(&mut self, consumer: u32) {
         let client = &self.clients[consumer as usize];
         self.core.update_causes(consumer, |core, slot| client.cause(core, slot));
     }

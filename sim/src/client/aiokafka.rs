@@ -41,7 +41,7 @@ const REPLY_KILOBYTE: Duration = Duration::from_nanos(1_900);
 const EMPTY: Duration = Duration::from_micros(800);
 /// From the start to the first request: with manual assignment, and with a fresh group.
 const START_ASSIGN: Duration = Duration::from_micros(2_600);
-const START_GROUP: Duration = Duration::from_micros(13_000);
+pub(super) const START_GROUP: Duration = Duration::from_micros(13_000);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Partition {
@@ -152,6 +152,28 @@ impl Aiokafka {
                 }
             }
             Timer::Activate { .. } | Timer::Step { .. } => unreachable!("another client's timer"),
+        }
+    }
+
+    /// Partitions come in a fleet: they are asked for as soon as their nodes are free.
+    pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
+        self.started = true;
+        for &(slot, offset) in positions {
+            let p = &mut self.partitions[(slot - self.base) as usize];
+            (p.position, p.state) = (offset, State::Ready);
+        }
+        self.wake(core);
+        self.update_causes(core);
+    }
+
+    /// A new assignment forgets buffers and positions (`subscription_state.py: Subscription._assign`).
+    pub(crate) fn revoke(&mut self, core: &mut Core, slots: &[u32]) {
+        for &slot in slots {
+            self.partitions[(slot - self.base) as usize].state = State::NeedOffset;
+        }
+        let withdrawn = core.withdraw(self.consumer, slots);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.cap += withdrawn;
         }
     }
 
@@ -387,6 +409,10 @@ impl Aiokafka {
         for answer in &answers {
             let partition = answer.slot - self.base;
             let p = &mut self.partitions[partition as usize];
+            if p.state != State::Requested || p.position != answer.offset {
+                // Revoked while the fetch was out.
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             if answer.slice.records == 0 {
                 p.state = State::Ready;

@@ -38,6 +38,7 @@ impl Ideal {
         Self {
             consumer: consumer.0,
             base: slots.start,
+            // Without a fleet all of them are there from the start.
             positions: vec![0; count],
             ready: VecDeque::new(),
             is_ready: vec![false; count],
@@ -64,6 +65,29 @@ impl Ideal {
         core.update_causes(self.consumer, |core, slot| self.cause(core, slot));
     }
 
+    pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
+        self.started = true;
+        for &(slot, offset) in positions {
+            self.positions[(slot - self.base) as usize] = offset;
+            self.note(core, slot);
+        }
+        self.serve_waiting(core);
+    }
+
+    pub(crate) fn revoke(&mut self, core: &mut Core, slots: &[u32]) {
+        for &slot in slots {
+            let i = slot - self.base;
+            // Nothing is there to be read.
+            self.positions[i as usize] = i64::MAX;
+            self.is_ready[i as usize] = false;
+            self.ready.retain(|&r| r != i);
+        }
+        let withdrawn = core.withdraw(self.consumer, slots);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.cap += withdrawn;
+        }
+    }
+
     /// A partition may have records.
     pub(crate) fn appended(&mut self, core: &mut Core, slot: u32) {
         self.note(core, slot);
@@ -72,7 +96,7 @@ impl Ideal {
 
     fn note(&mut self, core: &mut Core, slot: u32) {
         let i = slot - self.base;
-        let nothing_new = core.logs[slot as usize].end() == self.positions[i as usize];
+        let nothing_new = core.logs[slot as usize].end() <= self.positions[i as usize];
         if !self.started || nothing_new || self.is_ready[i as usize] || core.is_out(slot) {
             return;
         }

@@ -27,6 +27,7 @@ use crate::time::{Duration, Time};
 
 use join::join_order;
 
+mod group;
 mod join;
 pub(super) mod settings;
 
@@ -45,10 +46,10 @@ const EMPTY: Duration = Duration::from_micros(220);
 /// From the start to the first request under `assign`.
 const START_ASSIGN: Duration = Duration::from_millis(3);
 /// From the start to the assignment of a fresh group, and from there to the first start offset if there is a committed one.
-const START_GROUP: Duration = Duration::from_millis(62);
-const OFFSETS: Duration = Duration::from_millis(2);
+pub(super) const START_GROUP: Duration = Duration::from_millis(62);
+pub(super) const OFFSETS: Duration = Duration::from_millis(2);
 /// Wait before a start offset is looked up where none is committed (`rdkafka_offset.c: rd_kafka_offset_reset`).
-const OFFSET_RESET: Duration = Duration::from_millis(100);
+pub(super) const OFFSET_RESET: Duration = Duration::from_millis(100);
 /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT: Duration = Duration::from_millis(100);
 const RECONNECT_MAX: Duration = Duration::from_secs(10);
@@ -286,6 +287,10 @@ impl Librdkafka {
         let answer = core.conns[conn as usize].answers[part as usize];
         let i = answer.slot - self.base;
         let toppar = &mut self.toppars[i as usize];
+        if toppar.fetch_position != answer.offset {
+            // Revoked while the fetch was out.
+            return self.parse_next(core, conn, part + 1, Duration::ZERO);
+        }
         let topic = core.plan.slots[answer.slot as usize].id.topic;
         toppar.fetch_position = answer.slice.next;
         toppar.queued += u64::from(answer.slice.records);
@@ -314,6 +319,9 @@ impl Librdkafka {
         let node = core.conn_node(conn);
         for k in 0..core.conns[conn as usize].answers.len() {
             let answer = core.conns[conn as usize].answers[k];
+            if !core.mine[answer.slot as usize] {
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             if answer.failed {
                 self.toppars[(answer.slot - self.base) as usize].backoff_until =

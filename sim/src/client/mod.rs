@@ -68,6 +68,79 @@ impl Client {
         forward!(self.open(core));
     }
 
+    // ---- groups (only in a fleet) ------------------------------------------------------------------------------------------------
+
+    /// Begins as a member of a group, with no partitions yet.
+    pub(crate) fn open_in_group(&mut self, core: &mut Core) {
+        match self {
+            Self::Java(c) => c.open_in_group(core),
+            Self::KafkaPython(c) => c.open_in_group(),
+            Self::Aiokafka(_) | Self::Librdkafka(_) | Self::Ideal(_) => {}
+        }
+    }
+
+    /// From the start to the first request to the group's coordinator.
+    pub(crate) fn group_start(&self) -> Duration {
+        match self {
+            Self::Aiokafka(_) => aiokafka::START_GROUP,
+            Self::Librdkafka(_) => librdkafka::START_GROUP,
+            Self::Java(c) => c.group_start(),
+            Self::KafkaPython(c) => c.group_start(),
+            Self::Ideal(_) => Duration::ZERO,
+        }
+    }
+
+    /// From the answer about committed offsets to the start of fetching: with one, and without (the lookup by time not included).
+    pub(crate) fn seek_delays(&self) -> (Duration, Duration) {
+        match self {
+            Self::Librdkafka(_) => (librdkafka::OFFSETS, librdkafka::OFFSETS + librdkafka::OFFSET_RESET),
+            Self::KafkaPython(c) => (c.seek_delay(), c.seek_delay()),
+            Self::Aiokafka(_) | Self::Java(_) | Self::Ideal(_) => (Duration::ZERO, Duration::ZERO),
+        }
+    }
+
+    /// Whether rebalances are acted upon at once, and not only inside a poll.
+    pub(crate) fn serves_its_group(&self) -> bool {
+        match self {
+            // Our application serves librdkafka's queue whether it wants records or not; aiokafka has a task for it.
+            Self::Librdkafka(_) | Self::Aiokafka(_) | Self::Ideal(_) => true,
+            // The application that fills queues of its own never stops polling.
+            Self::Java(c) => c.takes(),
+            Self::KafkaPython(_) => false,
+        }
+    }
+
+    /// Whether somebody watches that there is a poll every `max.poll.interval.ms`, and polls are up to the scheduler.
+    pub(crate) fn has_poll_interval(&self) -> bool {
+        match self {
+            Self::Aiokafka(_) | Self::KafkaPython(_) => true,
+            Self::Java(c) => !c.takes(),
+            Self::Librdkafka(_) | Self::Ideal(_) => false,
+        }
+    }
+
+    /// Whether a commit in the middle of a rebalance fails without having been sent (`AbstractCoordinator.generationIfStable`).
+    pub(crate) fn refuses_commits_in_rebalance(&self) -> bool {
+        matches!(self, Self::Java(_) | Self::KafkaPython(_))
+    }
+
+    /// Whether a commit waits behind a join in progress: a broker reads a connection's next request after it has answered the last.
+    pub(crate) fn shares_group_connection(&self) -> bool {
+        !matches!(self, Self::Ideal(_))
+    }
+
+    /// The consumer has got these partitions, by slot, and is to begin at these offsets.
+    pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
+        forward!(self.assign(core, positions));
+    }
+
+    /// These partitions are gone: what is buffered of them is dropped, what is on its way will be.
+    pub(crate) fn revoke(&mut self, core: &mut Core, slots: &[u32]) {
+        forward!(self.revoke(core, slots));
+    }
+
+    // ---- calls -------------------------------------------------------------------------------------------------------------------
+
     /// A poll call begins.
     pub(crate) fn poll(&mut self, core: &mut Core, cap: u32, wait: Duration, fill: Fill) {
         forward!(self.poll(core, cap, wait, fill));

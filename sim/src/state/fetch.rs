@@ -62,6 +62,11 @@ impl Core {
         conn % self.nodes_down.len() as u32
     }
 
+    /// One trip between a consumer and its group's coordinator, over a connection of its own.
+    pub(crate) fn group_latency(&mut self, consumer: u32) -> Duration {
+        self.latency(self.conns.len() as u32 + consumer)
+    }
+
     /// One trip between a client and a broker.
     fn latency(&mut self, conn: u32) -> Duration {
         let network = self.plan.config.network;

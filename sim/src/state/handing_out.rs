@@ -1,5 +1,7 @@
 //! What clients report: what they have fetched, why a topic does not move, and what their polls return.
 
+use std::sync::Arc;
+
 use super::{Core, Event};
 use crate::log::Slice;
 use crate::output::Output;
@@ -39,9 +41,9 @@ impl Core {
     /// Updates why a topic does not move; `cause` is asked for each of its partitions.
     pub(crate) fn update_cause(&mut self, topic: TopicId, cause: impl Fn(&Self, u32) -> LocalCause) {
         let slots = self.plan.topics[topic.index()].slots();
-        if let Some(cause) = slots.map(|slot| cause(self, slot)).min() {
-            self.set_cause(topic.0, cause);
-        }
+        let mine = slots.filter(|&slot| self.mine[slot as usize]);
+        let cause = mine.map(|slot| cause(self, slot)).min().unwrap_or(LocalCause::Join);
+        self.set_cause(topic.0, cause);
     }
 
     /// Updates why the topics of a consumer do not move.
@@ -104,6 +106,19 @@ impl Core {
             self.delivered.push_back((batch, kept));
         }
         self.outputs.push_back(Output::Delivered { consumer: ConsumerId(consumer), batch, runs, dry });
+    }
+
+    /// Takes records of these partitions out of what a consumer's poll in progress will return. Says how many.
+    pub(crate) fn withdraw(&mut self, consumer: u32, slots: &[u32]) -> u32 {
+        let plan = Arc::clone(&self.plan);
+        let mut withdrawn = 0;
+        self.returning[consumer as usize].runs.retain(|run| {
+            let place = &plan.topics[run.partition.topic.index()];
+            let out = slots.contains(&(place.first + run.partition.partition));
+            withdrawn += if out { run.records } else { 0 };
+            !out
+        });
+        withdrawn
     }
 
     /// Lets a poll wait for records.

@@ -142,6 +142,10 @@ impl Java {
         let mut entries = 0;
         for answer in &answers {
             let i = answer.slot - self.base;
+            if !self.assignment.contains(&i) {
+                // Revoked while the fetch was out.
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             if answer.failed {
                 // Leader-ish errors wait for fresh metadata; an errored entry sends its partition to the end.

@@ -28,6 +28,7 @@ use crate::time::{Duration, Time};
 
 mod cost;
 mod fetch;
+mod group;
 mod hash;
 mod poll;
 mod settings;
@@ -177,7 +178,7 @@ impl Java {
     pub(crate) fn open(&mut self, core: &mut Core) {
         let consumer = self.consumer;
         self.opened = core.now;
-        self.assign(core);
+        self.put_in_order(core, (0..self.partitions.len() as u32).collect());
         // The poll that follows waits for connections, metadata and (in a group) the join.
         core.schedule(core.now, Event::Assigned { consumer });
         if self.takes {
@@ -191,9 +192,8 @@ impl Java {
         }
     }
 
-    /// The order in which `SubscriptionState` has the partitions at first.
-    fn assign(&mut self, core: &mut Core) {
-        let mut order: Vec<u32> = (0..self.partitions.len() as u32).collect();
+    /// The order in which `SubscriptionState` has newly assigned partitions.
+    fn put_in_order(&mut self, core: &mut Core, mut order: Vec<u32>) {
         let n = order.len();
         let hash = |i: u32| self.partitions[i as usize].hash;
         if self.group {
@@ -238,16 +238,20 @@ impl Java {
     /// Connecting begins, with the first poll.
     fn start(&mut self, core: &mut Core) {
         self.starting = true;
-        let cold = match (self.settings.protocol, self.settings.version, self.group) {
+        let at = (self.opened + self.cold()).max(core.now + cost::CONNECT);
+        core.timer(at, self.consumer, Timer::Started);
+    }
+
+    /// From the start to the first request.
+    fn cold(&self) -> Duration {
+        match (self.settings.protocol, self.settings.version, self.group) {
             (Protocol::Classic, _, false) => cost::START_CLASSIC,
             (Protocol::Classic, _, true) => cost::START_CLASSIC_GROUP,
             (Protocol::Consumer, Version::V4_2, false) => cost::START_ASYNC_4_2,
             (Protocol::Consumer, Version::V4_2, true) => cost::START_ASYNC_4_2_GROUP,
             (Protocol::Consumer, _, false) => cost::START_ASYNC_4_0,
             (Protocol::Consumer, _, true) => cost::START_ASYNC_4_0_GROUP,
-        };
-        let at = (self.opened + cold).max(core.now + cost::CONNECT);
-        core.timer(at, self.consumer, Timer::Started);
+        }
     }
 
     pub(crate) fn timer(&mut self, core: &mut Core, timer: Timer) {

@@ -1,6 +1,6 @@
 //! Requests, fetch sessions, and the reading of replies (F `send_fetches`, `_fetchable_partitions`, `_handle_fetch_response`).
 
-use super::{Chunk, KafkaPython};
+use super::{Chunk, GONE, KafkaPython};
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::aiokafka::group_by_topic;
@@ -13,7 +13,7 @@ impl KafkaPython {
     pub(super) fn may_send(&self) -> bool {
         self.started
             && self.queue.is_empty()
-            && self.partitions.iter().any(|p| !p.buffered && !self.nodes[p.node as usize].pending)
+            && self.partitions.iter().any(|p| !p.buffered && p.position != GONE && !self.nodes[p.node as usize].pending)
     }
 
     /// Asks every node that owes nothing for all its partitions that are not buffered, if nothing at all is queued.
@@ -57,7 +57,8 @@ impl KafkaPython {
             }
         }
         for (p, slot) in self.partitions.iter_mut().zip(self.base..) {
-            if p.node == node && p.buffered && p.in_session.take().is_some() && session == SessionUse::Incremental {
+            let left_out = p.buffered || p.position == GONE;
+            if p.node == node && left_out && p.in_session.take().is_some() && session == SessionUse::Incremental {
                 request.forget.push(slot);
             }
         }
@@ -152,6 +153,10 @@ impl KafkaPython {
         }
         for answer in &answers {
             let partition = answer.slot - self.base;
+            if self.partitions[partition as usize].position != answer.offset {
+                // Revoked while the fetch was out.
+                continue;
+            }
             core.fetch_failed(self.consumer, answer.slot, answer.failed);
             self.partitions[partition as usize].buffered = true;
             let records = answer.slice.records;

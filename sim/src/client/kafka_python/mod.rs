@@ -67,6 +67,9 @@ impl Settings {
     }
 }
 
+/// The position of a partition that the consumer does not have.
+const GONE: i64 = -1;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Partition {
     /// Next offset to hand out.
@@ -164,6 +167,51 @@ impl KafkaPython {
         };
         core.schedule(core.now + assigned, Event::Assigned { consumer });
         core.timer(core.now + started, consumer, Timer::Started);
+    }
+
+    /// Begins as a member of a group, with nothing assigned.
+    pub(crate) fn open_in_group(&mut self) {
+        self.partitions.iter_mut().for_each(|p| p.position = GONE);
+        self.assignment.clear();
+    }
+
+    pub(crate) fn group_start(&self) -> Duration {
+        self.rules.start_group
+    }
+
+    /// From the assignment to the first fetch.
+    pub(crate) fn seek_delay(&self) -> Duration {
+        self.rules.offsets
+    }
+
+    pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
+        self.started = true;
+        for &(slot, offset) in positions {
+            let i = slot - self.base;
+            self.partitions[i as usize].position = offset;
+            self.assignment.push(i);
+        }
+        self.shuffle_assignment(core);
+        if self.waiting.is_some() {
+            self.send_fetches(core);
+        }
+        self.update_causes(core);
+    }
+
+    /// What is buffered is dropped, what is on its way will be.
+    pub(crate) fn revoke(&mut self, core: &mut Core, slots: &[u32]) {
+        for &slot in slots {
+            let i = slot - self.base;
+            let p = &mut self.partitions[i as usize];
+            (p.position, p.buffered) = (GONE, false);
+            self.assignment.retain(|&a| a != i);
+            self.queue.retain(|chunk| chunk.partition != i);
+            self.in_line = self.in_line.filter(|chunk| chunk.partition != i);
+        }
+        let withdrawn = core.withdraw(self.consumer, slots);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.cap += withdrawn;
+        }
     }
 
     /// The one shuffle of a group's assignment.

@@ -18,19 +18,37 @@ impl Librdkafka {
     /// A group start: partitions get their offsets in reverse-sorted order, several of them between two walks of the broker thread.
     pub(super) fn activate(&mut self, core: &mut Core, segment: u32) {
         if segment == 0 {
-            let n = self.starting.len();
-            let valid = |cut: &[u64]| cut.iter().sum::<u64>() == n as u64 && !cut.contains(&0);
-            let draw = |stream: &mut Stream| draw_segments(stream, n);
-            self.segments = core.choices.values(Point::LibrdkafkaStartSegments, self.consumer, valid, draw).into();
+            self.segments = self.cut(core, self.starting.len()).into();
         }
         let Some(length) = self.segments.pop_front() else { return };
         for i in self.starting.drain(..length as usize) {
-            self.toppars[i as usize].active = true;
+            // In a fleet it may have been revoked meanwhile.
+            let toppar = &mut self.toppars[i as usize];
+            toppar.active = toppar.fetch_position >= 0;
         }
         self.serve_all(core);
         if !self.segments.is_empty() {
             core.timer(core.now + SEGMENT, self.consumer, Timer::Activate { segment: segment + 1 });
         }
+    }
+}
+
+impl Librdkafka {
+    /// Partitions assigned in a fleet, in reverse order, are to become active: after those that are just doing so.
+    pub(super) fn begin_start(&mut self, core: &mut Core, reversed: Vec<u32>) {
+        let runs = !self.segments.is_empty();
+        let cut = self.cut(core, reversed.len());
+        self.segments.extend(cut);
+        self.starting.extend(reversed);
+        if !runs {
+            core.timer(core.now, self.consumer, Timer::Activate { segment: 1 });
+        }
+    }
+
+    fn cut(&self, core: &mut Core, n: usize) -> Vec<u64> {
+        let valid = |cut: &[u64]| cut.iter().sum::<u64>() == n as u64 && !cut.contains(&0);
+        let draw = |stream: &mut Stream| draw_segments(stream, n);
+        core.choices.values(Point::LibrdkafkaStartSegments, self.consumer, valid, draw)
     }
 }
 

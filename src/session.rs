@@ -104,7 +104,9 @@ enum Phase {
     /// Waiting for polls, the application, commits and revocations in progress.
     Finishing,
     /// Waiting for the last commits.
-    Committing { since: Time },
+    Committing {
+        since: Time,
+    },
     Closing,
     /// Closed, or crashed: nothing is wanted any more.
     Over,

@@ -26,6 +26,8 @@ pub(crate) enum Arm {
 pub(crate) enum Point {
     /// A fetch without data waits for its timeout even if data comes.
     ParkedFetchLasts,
+    /// `group.protocol=consumer` is not there.
+    NoConsumerProtocol,
 }
 
 /// A place to run a body: an arm, perhaps with a defect that the body has to find.
@@ -55,6 +57,7 @@ impl Stage {
 
     /// A cluster with this on it.
     pub(crate) fn lay_out(&self, layout: Layout) -> Cluster {
+        let takes = layout.members.iter().map(|plan| plan.scheduler.takes()).collect();
         let inner: Box<dyn Open> = match self.arm {
             Arm::Sim => Box::new(crate::sim::SimCluster::new(layout)),
             #[cfg(feature = "kafka")]
@@ -64,7 +67,7 @@ impl Stage {
             #[cfg(not(feature = "kafka"))]
             arm => unreachable!("no test of {arm:?} is made without the feature kafka"),
         };
-        Cluster { inner, defect: self.defect }
+        Cluster { inner, defect: self.defect, takes }
     }
 }
 
@@ -72,6 +75,8 @@ impl Stage {
 pub(crate) struct Cluster {
     inner: Box<dyn Open>,
     defect: Option<Defect>,
+    /// By member.
+    takes: Vec<bool>,
 }
 
 /// What an arm provides.
@@ -95,6 +100,11 @@ impl Cluster {
         }
     }
 
+    /// Whether a member takes instead of polling.
+    pub(crate) fn takes(&self, member: usize) -> bool {
+        self.takes[member]
+    }
+
     pub(crate) fn outage(&self) -> (Option<Time>, Option<Time>) {
         self.inner.outage()
     }
@@ -112,6 +122,19 @@ pub(crate) struct Layout {
     pub(crate) outage: Option<Outage>,
     /// Small fetches and queues: what fails is seen to fail soon, because little has been fetched before.
     pub(crate) prefetches_little: bool,
+    pub(crate) protocol: Protocol,
+    pub(crate) max_poll_interval: Duration,
+}
+
+/// How partitions change hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// All of them are given back first: `range`.
+    Eager,
+    /// Those that move: `cooperative-sticky`.
+    Cooperative,
+    /// Likewise, assigned by the broker: `group.protocol=consumer`.
+    Consumer,
 }
 
 /// A topic with known records.
@@ -178,7 +201,13 @@ impl Plan {
 
 impl Layout {
     pub(crate) fn new(topics: Vec<Topic>, members: Vec<Plan>) -> Self {
-        Self { topics, members, outage: None, prefetches_little: false }
+        let max_poll_interval = Duration::from_secs(10);
+        let protocol = Protocol::Cooperative;
+        Self { topics, members, outage: None, prefetches_little: false, protocol, max_poll_interval }
+    }
+
+    pub(crate) fn protocol(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
     }
 
     /// One member without a group.
@@ -194,6 +223,9 @@ impl Layout {
 
 impl Layout {
     /// With `prefetches_little`: most bytes of a partition in a fetch, records in a queue, and how long a full one is left alone.
+    /// Of every group.
+    pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+    pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(300);
     pub(crate) const FETCH_BYTES: u32 = 12_000;
     pub(crate) const QUEUED: u32 = 100;
     pub(crate) const QUEUE_BACKOFF: Duration = Duration::from_millis(10);

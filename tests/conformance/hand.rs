@@ -15,6 +15,7 @@ pub(crate) const ONLY: ConsumerId = ConsumerId(0);
 /// A member of a cluster. Every delivery is checked: assigned partitions only, no gap, no repetition, whole records.
 pub(crate) struct Hand {
     broker: Box<dyn Broker>,
+    takes: bool,
     pub(crate) now: Time,
     pub(crate) assigned: Vec<PartitionId>,
     /// The offset that has to come next.
@@ -49,9 +50,11 @@ impl Handed {
 impl Hand {
     /// Joins and opens.
     pub(crate) fn open(cluster: &mut Cluster, member: usize) -> Self {
+        let takes = cluster.takes(member);
         let (broker, now) = cluster.join(member);
         let mut hand = Self {
             broker,
+            takes,
             now,
             assigned: Vec::new(),
             expected: BTreeMap::new(),
@@ -75,6 +78,13 @@ impl Hand {
             self.until("its partitions", LONG, |input| matches!(input, Input::Assigned { .. }).then_some(()));
         }
         assert_eq!(self.assigned.len(), partitions, "{:?}", self.assigned);
+    }
+
+    /// Waits until it has any.
+    pub(crate) fn await_some(&mut self) {
+        while self.assigned.is_empty() {
+            self.until("partitions", LONG, |input| matches!(input, Input::Assigned { .. }).then_some(()));
+        }
     }
 
     pub(crate) fn ask(&mut self, action: Action) {
@@ -159,8 +169,26 @@ impl Hand {
         handed
     }
 
+    /// Some records, by a poll or a take, whichever this member does.
+    pub(crate) fn some(&mut self, cap: u32) -> Handed {
+        if !self.takes {
+            return self.poll(cap, LONG, Fill::First);
+        }
+        loop {
+            while self.ready.is_empty() {
+                self.until("a topic to be ready", LONG, |input| matches!(input, Input::Ready(_)).then_some(()));
+            }
+            let topic = self.ready[0];
+            self.ready.rotate_left(1);
+            let handed = self.take(&[(topic, cap)]);
+            if handed.records() > 0 {
+                return handed;
+            }
+        }
+    }
+
     /// As `sync`; what comes meanwhile is dealt with.
-    fn sync_loosely(&mut self) {
+    pub(crate) fn sync_loosely(&mut self) {
         while self.next(Duration::ZERO).is_some() {}
     }
 
@@ -205,7 +233,8 @@ impl Hand {
             }
             Input::Revoking { partitions, .. } => {
                 self.assigned.retain(|p| !partitions.contains(p));
-                partitions.iter().for_each(|p| drop(self.expected.remove(p)));
+                self.expected.retain(|p, _| !partitions.contains(p));
+                self.ready.clear();
             }
             Input::Delivered { runs, .. } => runs.iter().for_each(|run| self.check_run(run)),
             Input::Ready(topic) => self.ready.push(*topic),

@@ -11,7 +11,7 @@ use fairdrain::broker::kafka::{
 };
 use fairdrain::{Duration, Time, TopicId};
 
-use crate::arm::{Layout, Open, Outage, Plan, Topic};
+use crate::arm::{Layout, Open, Outage, Plan, Protocol, Topic};
 
 pub(crate) struct KafkaCluster {
     layout: Layout,
@@ -132,12 +132,24 @@ impl KafkaCluster {
             Some(_) => Share::Group,
             None => Share::all(&topics, Position::Beginning),
         };
-        let mut properties: Vec<(&str, String)> = Vec::new();
+        let mut properties: Vec<(&str, String)> = vec![("max.poll.interval.ms", millis(self.layout.max_poll_interval))];
+        match self.layout.protocol {
+            // Timeouts are the broker's.
+            Protocol::Consumer => properties.push(("group.protocol", "consumer".to_owned())),
+            classic => properties.extend([
+                ("session.timeout.ms", millis(Layout::SESSION_TIMEOUT)),
+                ("heartbeat.interval.ms", millis(Layout::HEARTBEAT_INTERVAL)),
+                (
+                    "partition.assignment.strategy",
+                    if classic == Protocol::Eager { "range" } else { "cooperative-sticky" }.to_owned(),
+                ),
+            ]),
+        }
         if self.layout.prefetches_little {
             properties.extend([
                 ("max.partition.fetch.bytes", Layout::FETCH_BYTES.to_string()),
                 ("queued.min.messages", Layout::QUEUED.to_string()),
-                ("fetch.queue.backoff.ms", (Layout::QUEUE_BACKOFF.as_nanos() / 1_000_000).to_string()),
+                ("fetch.queue.backoff.ms", millis(Layout::QUEUE_BACKOFF)),
             ]);
         }
         Consumers {
@@ -181,6 +193,10 @@ impl Drop for KafkaCluster {
             eprintln!("{error}");
         }
     }
+}
+
+fn millis(duration: Duration) -> String {
+    (duration.as_nanos() / 1_000_000).to_string()
 }
 
 fn std(duration: Duration) -> StdDuration {

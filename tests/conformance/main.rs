@@ -66,4 +66,12 @@ on_every_arm! {
     crate::bodies::delivery::a_poll_that_waits_ends_with_new_data => a_poll_that_waits_ends_with_new_data;
     crate::bodies::take::a_take_hands_out_the_topics_named_and_no_more_than_asked => a_take_hands_out_the_topics_named_and_no_more_than_asked;
     crate::bodies::take::a_topic_taken_dry_is_ready_again_with_new_data => a_topic_taken_dry_is_ready_again_with_new_data;
+    crate::bodies::groups::a_member_goes_on_where_the_one_before_has_committed => a_member_goes_on_where_the_one_before_has_committed;
+    crate::bodies::groups::without_a_commit_the_next_member_begins_at_the_beginning => without_a_commit_the_next_member_begins_at_the_beginning;
+    crate::bodies::groups::a_commit_on_request_is_of_what_has_been_processed => a_commit_on_request_is_of_what_has_been_processed;
+    crate::bodies::groups::groups_do_not_touch_each_other => groups_do_not_touch_each_other;
+    crate::bodies::groups::a_revocation_waits_until_it_is_answered => a_revocation_waits_until_it_is_answered;
+    crate::bodies::groups::a_revocation_that_is_not_answered_ends_at_its_deadline => a_revocation_that_is_not_answered_ends_at_its_deadline;
+    crate::bodies::groups::members_that_come_and_go_drain_everything_once => members_that_come_and_go_drain_everything_once;
+    crate::bodies::groups::a_slow_application_keeps_its_group_and_what_is_fetched => a_slow_application_keeps_its_group_and_what_is_fetched;
 }

@@ -1,33 +1,85 @@
 //! The simulated arm: librdkafka's model, on a network of a millisecond.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use fairdrain::broker::Broker;
-use fairdrain::broker::sim::{SimBroker, world_config};
+use fairdrain::broker::sim::{SimBroker, SimMember, world_config};
 use fairdrain::scenario::{
     Application, Arrival, Brokers, Client, Commit, Consumer, Fault, FaultKind, Group, Limits, Network, Scenario,
     Scheduler, Sizes, Start,
 };
 use fairdrain::{Duration, Time};
 use fairdrain_sim::World;
+use fairdrain_sim::fleet::{Fleet, FleetConfig, InstanceConfig};
+use fairdrain_sim::group::{self, Assignor, GroupConfig};
 
-use crate::arm::{Layout, Open, Plan, Topic, Trouble, VALUE_BYTES};
+use crate::arm::{Layout, Open, Plan, Protocol, Topic, Trouble, VALUE_BYTES};
 
 pub(crate) struct SimCluster {
     layout: Layout,
-    /// Of the first member; what has been joined is gone.
-    waiting: Option<SimBroker>,
+    members: Members,
+}
+
+enum Members {
+    /// The only one, without a group; gone once it has joined.
+    One(Option<SimBroker>),
+    /// Members of groups.
+    Fleet(Rc<RefCell<Fleet>>),
 }
 
 impl SimCluster {
     pub(crate) fn new(layout: Layout) -> Self {
-        let plan = &layout.members[0];
-        let config = world_config(&scenario(&layout, plan), Client::Librdkafka, plan.scheduler, plan.cap);
-        Self { waiting: Some(SimBroker::new(World::new(&config))), layout }
+        let world = |plan: &Plan| world_config(&scenario(&layout, plan), Client::Librdkafka, plan.scheduler, plan.cap);
+        let members = if layout.members.iter().any(|plan| plan.group.is_some()) {
+            let instance = |plan: &Plan| InstanceConfig {
+                world: world(plan),
+                group_ids: group_ids(&layout, plan),
+                static_id: None,
+            };
+            let instances = layout.members.iter().map(instance).collect();
+            Members::Fleet(Rc::new(RefCell::new(Fleet::new(&FleetConfig { group: group(&layout), instances }))))
+        } else {
+            assert_eq!(layout.members.len(), 1, "without a group there is nothing that members could share");
+            Members::One(Some(SimBroker::new(World::new(&world(&layout.members[0])))))
+        };
+        Self { members, layout }
+    }
+}
+
+fn group(layout: &Layout) -> GroupConfig {
+    let (protocol, assignor) = match layout.protocol {
+        Protocol::Eager => (group::Protocol::Classic, Assignor::Range),
+        Protocol::Cooperative => (group::Protocol::Classic, Assignor::CooperativeSticky),
+        Protocol::Consumer => (group::Protocol::Consumer, Assignor::Uniform),
+    };
+    GroupConfig {
+        assignor,
+        session_timeout: Layout::SESSION_TIMEOUT,
+        heartbeat_interval: Layout::HEARTBEAT_INTERVAL,
+        max_poll_interval: layout.max_poll_interval,
+        initial_rebalance_delay: Duration::ZERO,
+        ..GroupConfig::of(protocol)
+    }
+}
+
+fn group_ids(layout: &Layout, plan: &Plan) -> Vec<String> {
+    let base = plan.group.expect("all members are in groups, or none");
+    match plan.scheduler.consumers(layout.topics.len()).as_slice() {
+        [_] => vec![base.to_owned()],
+        all => all.iter().map(|ids| format!("{base}-{}", layout.topics[ids[0].index()].name)).collect(),
     }
 }
 
 impl Open for SimCluster {
-    fn join(&mut self, _: usize) -> (Box<dyn Broker>, Time) {
-        (Box::new(self.waiting.take().expect("one member")), Time::ZERO)
+    fn join(&mut self, member: usize) -> (Box<dyn Broker>, Time) {
+        match &mut self.members {
+            Members::One(broker) => (Box::new(broker.take().expect("it joins once")), Time::ZERO),
+            Members::Fleet(fleet) => {
+                let now = fleet.borrow().now();
+                (Box::new(SimMember::new(Rc::clone(fleet), member as u32)), now)
+            }
+        }
     }
 
     fn outage(&self) -> (Option<Time>, Option<Time>) {

@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use super::arrivals::Arrivals;
 use super::cluster::{Cluster, Options, Target};
+use super::conf::Member;
 use super::consumer::Setup;
 use super::content::Checker;
 use super::error::Error;
 use super::workers::Workers;
-use super::conf::Member;
 use super::{KafkaBroker, conf};
 use crate::policy::Name;
 use crate::scenario;

@@ -198,7 +198,11 @@ impl Consumer {
         let poll = self.poll.as_ref().map(|p| p.deadline);
         let revocation = self.revocation.as_ref().map(|r| r.by);
         let now = Instant::now();
-        [poll, revocation].into_iter().flatten().map(|at| at.saturating_duration_since(now)).fold(TICK.min(self.setup.poll_interval / 4), Duration::min)
+        [poll, revocation]
+            .into_iter()
+            .flatten()
+            .map(|at| at.saturating_duration_since(now))
+            .fold(TICK.min(self.setup.poll_interval / 4), Duration::min)
     }
 
     fn handle(&mut self, command: Command) {

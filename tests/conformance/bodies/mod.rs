@@ -1,4 +1,5 @@
 //! The bodies, by theme.
 
 pub(crate) mod delivery;
+pub(crate) mod groups;
 pub(crate) mod take;

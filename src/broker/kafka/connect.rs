@@ -45,8 +45,8 @@ pub struct Consumers {
     pub connect_timeout: Duration,
     /// How long all brokers may be gone before [`BrokerError::Unreachable`](crate::broker::BrokerError::Unreachable) ends the run.
     pub outage_max: Duration,
-    /// Set to true from outside, it makes [`Broker::next`](crate::broker::Broker::next) return a wake soon, and ends sleeps of the
-    /// application.
+    /// Set to true from outside, it makes [`Broker::next`](crate::broker::Broker::next) return a wake soon. What is being processed
+    /// is processed to its end: nothing else may be committed.
     pub interrupt: Arc<AtomicBool>,
 }
 
@@ -249,6 +249,8 @@ pub(super) struct Extras {
     /// One a consumer; none: what is delivered is not checked.
     pub(super) checkers: Vec<Checker>,
     pub(super) arrivals: Option<Arrivals>,
+    /// An interrupt ends the sleeps of the application, as if the records had been processed.
+    pub(super) cuts_sleeps: bool,
 }
 
 impl KafkaBroker {
@@ -303,7 +305,8 @@ impl KafkaBroker {
             });
         }
         let Consumers { application, interrupt, .. } = consumers;
-        let workers = |events| Workers::new(application, events, interrupt.clone());
+        let cut = if extras.cuts_sleeps { interrupt.clone() } else { Arc::default() };
+        let workers = |events| Workers::new(application, events, cut.clone());
         Self::start(setups, workers, extras.arrivals, interrupt.clone(), cluster.mock.clone())
             .map_err(|reason| Error::refused(format!("a consumer can't be started: {reason}")))
     }

@@ -92,8 +92,9 @@ struct Consumer {
     /// All records of a consumer that polls.
     shared: Option<Queue>,
     flows: Vec<Flow>,
-    /// Partition queues that are forwarded; held so that librdkafka keeps the partitions until they are assigned.
-    _forwarded: Vec<Queue>,
+    /// Partition queues that are forwarded, by place of the topic and partition; held so that librdkafka keeps the partitions until
+    /// they are assigned.
+    forwarded: Vec<Vec<Queue>>,
     messages: Vec<Message>,
     poll: Option<Poll>,
     revocation: Option<Revocation>,
@@ -142,13 +143,13 @@ impl Consumer {
         });
         let (mut flows, mut forwarded) = (Vec::new(), Vec::new());
         for (place, topic) in setup.topics.iter().enumerate() {
-            let mut queues = Vec::new();
+            let (mut queues, mut forwards) = (Vec::new(), Vec::new());
             for partition in 0..topic.partitions {
                 // Before subscribing or assigning, or what arrives first would go to the consumer's queue.
                 let mut queue = client.partition_queue(&topic.name, partition).ok_or("no queue for a partition")?;
                 if let Some(shared) = &shared {
                     queue.forward(shared);
-                    forwarded.push(queue);
+                    forwards.push(queue);
                 } else {
                     queue.split();
                     queue.notify(place);
@@ -156,6 +157,7 @@ impl Consumer {
                 }
             }
             flows.push(Flow::new(queues));
+            forwarded.push(forwards);
         }
         Ok(Self {
             failing: vec![false; setup.topics.len()],
@@ -166,7 +168,7 @@ impl Consumer {
             commits,
             shared,
             flows,
-            _forwarded: forwarded,
+            forwarded,
             client,
             messages: Vec::new(),
             poll: None,
@@ -355,6 +357,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
+        self.forward(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -366,6 +369,18 @@ impl Consumer {
                 self.send(Input::Assigned { consumer: self.setup.id, partitions: ids });
             }
             Err(reason) => self.fail(None, Failure::Fatal(reason)),
+        }
+    }
+
+    /// Sends the records of these partitions to the shared queue, if there is one. A partition that was taken away has lost its
+    /// forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
+    /// rd_kafka_toppar_op_fetch_start): its records would pile up where nobody looks.
+    fn forward(&self, ids: &[PartitionId]) {
+        let Some(shared) = &self.shared else { return };
+        for id in ids {
+            let place = self.setup.topics.iter().position(|t| t.id == id.topic);
+            let queue = place.and_then(|place| self.forwarded[place].get(id.partition as usize));
+            queue.into_iter().for_each(|queue| queue.forward(shared));
         }
     }
 
@@ -478,6 +493,8 @@ impl Consumer {
                     self.revocation = Some(Revocation { partitions, by });
                     self.give_back();
                 }
+                // librdkafka goes on only when it has its answer; they will be taken back at once.
+                Ok(Command::Library(Call::Rebalance { assign: true, partitions })) => self.accept(&partitions),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

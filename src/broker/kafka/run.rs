@@ -165,7 +165,7 @@ fn start(
     let of = |ids: &Vec<TopicId>| ids.iter().map(|id| loaded.topics[id.index()].clone()).collect::<Vec<_>>();
     let checkers = consumers.shape.consumers.iter().map(|ids| Checker::new(&of(ids))).collect();
     let arrivals = Arrivals::new(cluster, scenario, &loaded.topics)?;
-    let mut broker = KafkaBroker::open(cluster, consumers, Extras { checkers, arrivals })?;
+    let mut broker = KafkaBroker::open(cluster, consumers, Extras { checkers, arrivals, cuts_sleeps: true })?;
     broker.remind(limit);
     // When nothing more can arrive, the run may be over without anything else happening. The last record is on its way until then.
     for until in scenario.topics.iter().filter_map(|t| t.arrival).map(|arrival| arrival.until) {

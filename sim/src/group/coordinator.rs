@@ -2,22 +2,25 @@
 //!
 //! Does: the classic protocol with its states (Empty, PreparingRebalance, CompletingRebalance, Stable), the initial delay and its
 //! extension, join and sync timeouts, sessions, generations, static members and their fencing, the validation of commits; offsets
-//! by group and partition, and their expiry. A group that nobody has joined yet is Empty.
+//! by group and partition, and their expiry. A group that nobody has joined yet is Empty. The consumer protocol (KIP-848) with member
+//! epochs, `uniform` and `range` on the server, revocation before hand-over, the rebalance timeout, static members that are away.
 //!
 //! Does not: the choice between several assignors or protocols of one group; moves of the coordinator to another broker, and its
 //! outages (broker faults do not touch it); Dead as a state of its own (an empty group without offsets is as good as dead); quotas,
 //! transactional commits, subscription patterns, topics that appear, disappear or grow, `group.max.size`; limits of the session
-//! timeout; racks.
+//! timeout; racks; the batching of target assignments in 4.3 and later (`group.consumer.assignment.interval.ms`); groups that change
+//! their protocol.
 //!
-//! Source: Apache Kafka 4.x, `GroupMetadataManager`, `ClassicGroup`, `OffsetMetadataManager`.
+//! Source: Apache Kafka 4.x, `GroupMetadataManager`, `ClassicGroup`, `ConsumerGroup`, `OffsetMetadataManager`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::GroupConfig;
 use super::classic::{Classic, Context};
+use super::modern::Modern;
 use super::offsets::Offsets;
 use super::wire::{Address, MemberId, Request, Response};
+use super::{GroupConfig, Protocol};
 use crate::choice::{Choices, Point};
 use crate::fingerprint::Fingerprint;
 use crate::record::{PartitionId, TopicId};
@@ -38,8 +41,14 @@ impl Names {
 }
 
 #[derive(Clone, Debug)]
+enum Members {
+    Classic(Classic),
+    Modern(Modern),
+}
+
+#[derive(Clone, Debug)]
 struct Group {
-    members: Classic,
+    members: Members,
     offsets: Offsets,
     /// Since when it has had no members.
     empty: Option<Time>,
@@ -53,6 +62,8 @@ struct Group {
 pub struct Coordinator {
     config: GroupConfig,
     names: Arc<Names>,
+    /// Of each topic.
+    partitions: Vec<u32>,
     groups: Vec<Group>,
     responses: VecDeque<(Address, Response)>,
     ids: u32,
@@ -63,13 +74,17 @@ pub struct Coordinator {
 impl Coordinator {
     pub(crate) fn new(config: GroupConfig, names: Arc<Names>, seed: u64) -> Self {
         let group = Group {
-            members: Classic::default(),
+            members: match config.protocol {
+                Protocol::Classic => Members::Classic(Classic::default()),
+                Protocol::Consumer => Members::Modern(Modern::default()),
+            },
             offsets: Offsets::default(),
             empty: Some(Time::ZERO),
             refused_commits: 0,
         };
         Self {
             config,
+            partitions: names.topics.iter().map(|(_, partitions)| *partitions).collect(),
             groups: vec![group; names.groups.len()],
             names,
             responses: VecDeque::new(),
@@ -84,7 +99,7 @@ impl Coordinator {
     /// How many rebalances a group has been through: its generation, or its epoch. 0 for a group that there is not.
     #[must_use]
     pub fn rebalances(&self, group: &str) -> u64 {
-        self.group(group).map_or(0, |g| g.members.generation() as u64)
+        self.group(group).map_or(0, |g| g.members.generation())
     }
 
     /// How many members a group has now.
@@ -139,7 +154,7 @@ impl Coordinator {
     /// A request has arrived.
     pub(crate) fn handle(&mut self, now: Time, from: Address, group: u32, request: Request) {
         self.fingerprint.push(now.as_nanos() ^ u64::from(from.instance) << 56 ^ u64::from(from.consumer) << 48);
-        let Self { config, groups, responses, ids, choices, .. } = self;
+        let Self { config, groups, partitions, responses, ids, choices, .. } = self;
         let group = &mut groups[group as usize];
         group.expire(now, config);
         let mut new_id = || {
@@ -148,23 +163,30 @@ impl Coordinator {
             MemberId { rank, number: *ids }
         };
         let mut ctx = Context { now, config, responses, new_id: &mut new_id };
-        match request {
-            Request::Join { id, instance, subscription } => {
-                group.members.join(&mut ctx, from, id, instance, subscription);
+        match (request, &mut group.members) {
+            (Request::Join { id, instance, subscription }, Members::Classic(members)) => {
+                members.join(&mut ctx, from, id, instance, subscription);
             }
-            Request::Sync { sender, assignments } => group.members.sync(&mut ctx, from, sender, assignments),
-            Request::Heartbeat { sender } => group.members.heartbeat(&mut ctx, from, sender),
-            Request::Leave { sender } => group.members.leave(&mut ctx, from, sender),
-            Request::Commit { sender, offsets } => {
-                let result = group.members.validate_commit(now, sender);
+            (Request::Sync { sender, assignments }, Members::Classic(members)) => {
+                members.sync(&mut ctx, from, sender, assignments);
+            }
+            (Request::Heartbeat { sender }, Members::Classic(members)) => members.heartbeat(&mut ctx, from, sender),
+            (Request::Leave { sender }, Members::Classic(members)) => members.leave(&mut ctx, from, sender),
+            (Request::Beat(beat), Members::Modern(members)) => members.heartbeat(&mut ctx, partitions, from, beat),
+            (Request::Commit { sender, offsets }, members) => {
+                let result = match members {
+                    Members::Classic(members) => members.validate_commit(now, sender),
+                    Members::Modern(members) => members.validate_commit(sender),
+                };
                 let result = result.map(|()| group.commit(now, &offsets));
                 group.refused_commits += u64::from(result.is_err());
                 responses.push_back((from, Response::Committed(result)));
             }
-            Request::Offsets { partitions } => {
+            (Request::Offsets { partitions }, _) => {
                 let offsets = partitions.into_iter().map(|p| (p, group.offsets.get(p))).collect();
                 responses.push_back((from, Response::Offsets(offsets)));
             }
+            (request, _) => unreachable!("{request:?} is of the other protocol"),
         }
         group.note_members(now);
     }
@@ -179,12 +201,16 @@ impl Coordinator {
     /// Whatever is due by now happens.
     pub(crate) fn tick(&mut self, now: Time) {
         self.fingerprint.push(now.as_nanos());
-        let Self { config, groups, responses, .. } = self;
+        let Self { config, groups, partitions, responses, .. } = self;
         for group in groups {
             if group.members.next_timer(config).is_some_and(|at| at <= now) {
                 group.expire(now, config);
                 let mut new_id = || unreachable!("nobody joins by waiting");
-                group.members.tick(&mut Context { now, config, responses, new_id: &mut new_id });
+                let mut ctx = Context { now, config, responses, new_id: &mut new_id };
+                match &mut group.members {
+                    Members::Classic(members) => members.tick(&mut ctx),
+                    Members::Modern(members) => members.tick(&mut ctx, partitions),
+                }
                 group.note_members(now);
             }
         }
@@ -195,6 +221,43 @@ impl Coordinator {
     /// The next response to be sent.
     pub(crate) fn poll_response(&mut self) -> Option<(Address, Response)> {
         self.responses.pop_front()
+    }
+}
+
+impl Members {
+    fn generation(&self) -> u64 {
+        match self {
+            Self::Classic(members) => members.generation() as u64,
+            Self::Modern(members) => members.epoch() as u64,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Classic(members) => members.len(),
+            Self::Modern(members) => members.len(),
+        }
+    }
+
+    fn is_stable(&self) -> bool {
+        match self {
+            Self::Classic(members) => members.is_stable(),
+            Self::Modern(members) => members.is_stable(),
+        }
+    }
+
+    fn wants(&self, topic: u32) -> bool {
+        match self {
+            Self::Classic(members) => members.wants(topic),
+            Self::Modern(members) => members.wants(topic),
+        }
+    }
+
+    fn next_timer(&self, config: &GroupConfig) -> Option<Time> {
+        match self {
+            Self::Classic(members) => members.next_timer(config),
+            Self::Modern(members) => members.next_timer(config),
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use super::assignor::assign;
 use super::coordinator::Names;
-use super::wire::{Address, Joined, MemberId, Request, Response, Sender, Subscription};
-use super::{GroupConfig, OffsetReset, Refusal};
+use super::modern::{AWAY, GONE};
+use super::wire::{Address, Beat, Joined, MemberId, Request, Response, Sender, Subscription};
+use super::{GroupConfig, OffsetReset, Protocol, Refusal};
 use crate::output::{Fatal, Output};
 use crate::record::{ConsumerId, PartitionId, TopicId};
 use crate::state::{Core, Event};
@@ -98,6 +99,7 @@ enum News {
 /// A revocation that the application has been told of.
 #[derive(Clone, Debug)]
 struct Revoking {
+    slots: Vec<u32>,
     by: Time,
     then: Then,
 }
@@ -105,7 +107,7 @@ struct Revoking {
 #[derive(Clone, Debug)]
 enum Then {
     Rejoin,
-    /// Cooperative: take on what has been assigned, and rejoin, so that others get what was revoked.
+    /// Take on what has been assigned; and rejoin or say so, so that others get what was revoked.
     Adopt(Vec<u32>),
 }
 
@@ -138,13 +140,22 @@ struct Member {
     news: Option<News>,
     revoking: Option<Revoking>,
     heartbeat: Timeout,
-    /// When the last heartbeat or sync was sent, and the last one that was answered well.
+    /// When the last heartbeat or sync was sent, and the last one that said that nothing is to be given back.
     beat: Time,
     alive: Time,
+    /// Consumer protocol: a heartbeat is out, and another one is due as soon as it is answered.
+    beating: bool,
+    beat_again: bool,
+    /// Heartbeats that were out when it joined anew: their answers mean nothing.
+    void_beats: u32,
+    /// What it has has changed since the coordinator was last told.
+    changed: bool,
     poll_interval: Timeout,
     polling: bool,
     /// A commit that waits behind a join on the same connection.
     queued_commit: Option<(Option<Sender>, Vec<(PartitionId, i64)>)>,
+    /// Consumer protocol: the commit in progress, in case that it crosses a new epoch on its way.
+    commit: Option<(i32, Vec<(PartitionId, i64)>)>,
     /// When the commit in progress may return at the earliest.
     commit_until: Time,
     commit_refusal: Option<Refusal>,
@@ -198,6 +209,23 @@ impl Membership {
         let group = self.members[consumer as usize].group;
         let arrives = core.now + core.group_latency(consumer);
         self.outbox.push_back(Sent { arrives, from, group, request });
+    }
+
+    /// Sends what a member that leaves sends. Returns whether there is anything to be sent.
+    fn leave(&mut self, core: &mut Core, consumer: u32) -> bool {
+        let member = &mut self.members[consumer as usize];
+        let Some(sender) = member.sender() else { return false };
+        member.id = None;
+        match (self.config.protocol, sender.instance) {
+            (Protocol::Classic, Some(_)) => return false,
+            (Protocol::Classic, None) => self.send(core, consumer, Request::Leave { sender }),
+            (Protocol::Consumer, instance) => {
+                let epoch = if instance.is_some() { AWAY } else { GONE };
+                let beat = Beat { id: Some(sender.id), instance, epoch, topics: Vec::new(), owned: None };
+                self.send(core, consumer, Request::Beat(beat));
+            }
+        }
+        true
     }
 
     /// A slot as the fleet calls it.
@@ -294,10 +322,9 @@ impl World {
             member.heartbeat.clear();
             member.poll_interval.clear();
             member.revoking = None;
-            if let Some(sender) = member.sender().filter(|s| s.instance.is_none()) {
-                leaving += 1;
-                membership.send(&mut self.core, consumer, Request::Leave { sender });
-            }
+            // A member of the consumer protocol can't take a join back that is out: it leaves when that is answered.
+            let joining = member.beating && member.id.is_none();
+            leaving += u32::from(joining || membership.leave(&mut self.core, consumer));
         }
         membership.leaving = Some(leaving);
         if leaving == 0 {
@@ -356,6 +383,9 @@ impl World {
         } else if in_rebalance && client.shares_group_connection() {
             member.queued_commit = Some((sender, offsets));
         } else {
+            if membership.config.protocol == Protocol::Consumer {
+                member.commit = Some((member.generation, offsets.clone()));
+            }
             membership.send(core, consumer, Request::Commit { sender, offsets });
         }
     }
@@ -421,16 +451,33 @@ impl World {
     }
 
     fn answer(&mut self, consumer: u32, response: Response) {
+        if matches!(response, Response::Committed(Err(Refusal::StaleEpoch))) && self.commit_again(consumer) {
+            return;
+        }
         let Some(membership) = &mut self.membership else { return };
         let core = &mut self.core;
         let member = &mut membership.members[consumer as usize];
-        if let Response::Left = response {
-            if let Some(leaving) = &mut membership.leaving {
+        if let Some(leaving) = &mut membership.leaving {
+            let left = match response {
+                Response::Left => true,
+                Response::Beat { id, .. } if member.id.is_none() && core::mem::take(&mut member.beating) => {
+                    member.id = Some(id);
+                    membership.leave(core, consumer);
+                    return;
+                }
+                Response::Refused(_) => member.id.is_none() && core::mem::take(&mut member.beating),
+                _ => false,
+            };
+            if left {
                 *leaving -= 1;
                 if *leaving == 0 {
                     core.schedule(core.now, Event::Closed);
                 }
+                return;
             }
+        }
+        if member.void_beats > 0 && matches!(response, Response::Beat { .. } | Response::Refused(_)) {
+            member.void_beats -= 1;
             return;
         }
         if member.phase == Phase::Out && !matches!(response, Response::Committed(_)) {
@@ -453,11 +500,12 @@ impl World {
                 }
             }
             Response::Refused(refusal) => {
-                if matches!(member.phase, Phase::Joining | Phase::Syncing) {
+                if core::mem::take(&mut member.beating) || matches!(member.phase, Phase::Joining | Phase::Syncing) {
                     self.flush_commit(consumer);
                     self.refused(consumer, refusal);
                 }
             }
+            Response::Beat { id, epoch, assignment } => self.beaten(consumer, id, epoch, assignment.as_deref()),
             Response::Alive(Ok(())) => member.alive = member.beat,
             // An answer from before the last rejoin is no news.
             Response::Alive(Err(refusal)) => {
@@ -497,12 +545,12 @@ impl World {
                     member.news.get_or_insert(News::Rebalance);
                 }
             }
-            Refusal::UnknownMember | Refusal::FencedEpoch | Refusal::StaleEpoch | Refusal::UnreleasedInstance => {
+            Refusal::UnknownMember => {
                 member.id = None;
                 member.news = Some(News::Lost);
             }
-            Refusal::IllegalGeneration => member.news = Some(News::Lost),
-            Refusal::FencedInstance => {
+            Refusal::IllegalGeneration | Refusal::FencedEpoch | Refusal::StaleEpoch => member.news = Some(News::Lost),
+            Refusal::FencedInstance | Refusal::UnreleasedInstance => {
                 member.id = None;
                 self.lose(consumer);
                 return self.fail(consumer, Fatal::FencedInstance);
@@ -525,7 +573,14 @@ impl World {
 
     fn join(&mut self, consumer: u32) {
         let Some(membership) = &mut self.membership else { return };
-        let incremental = membership.config.assignor.is_incremental();
+        if membership.config.protocol == Protocol::Consumer {
+            let member = &mut membership.members[consumer as usize];
+            member.phase = Phase::Joining;
+            (member.generation, member.changed, member.news) = (0, true, None);
+            member.void_beats += u32::from(core::mem::take(&mut member.beating));
+            return self.beat(consumer);
+        }
+        let incremental = membership.config.is_incremental();
         let owned: &[u32] = if incremental { &membership.members[consumer as usize].owned } else { &[] };
         let mut owned: Vec<PartitionId> = owned.iter().map(|&slot| membership.partition(&self.core, slot)).collect();
         owned.sort_unstable();
@@ -578,6 +633,9 @@ impl World {
     fn beat(&mut self, consumer: u32) {
         let Some(membership) = &mut self.membership else { return };
         let next = self.core.now + membership.config.heartbeat_interval;
+        if membership.config.protocol == Protocol::Consumer {
+            return self.beat_epoch(consumer);
+        }
         let member = &mut membership.members[consumer as usize];
         let Some(sender) = member.sender().filter(|_| member.phase == Phase::Joined) else { return };
         member.beat = self.core.now;
@@ -585,6 +643,79 @@ impl World {
             due(&mut self.core, at, consumer, Due::Heartbeat);
         }
         membership.send(&mut self.core, consumer, Request::Heartbeat { sender });
+    }
+
+    /// A heartbeat of the consumer protocol; the first one joins.
+    fn beat_epoch(&mut self, consumer: u32) {
+        let Some(membership) = &mut self.membership else { return };
+        let core = &mut self.core;
+        let next = core.now + membership.config.heartbeat_interval;
+        let member = &mut membership.members[consumer as usize];
+        if member.beating {
+            member.beat_again = true;
+            return;
+        }
+        if member.phase == Phase::Joined && member.id.is_none() {
+            return;
+        }
+        (member.beating, member.beat) = (true, core.now);
+        if let Some(at) = member.heartbeat.set(next) {
+            due(core, at, consumer, Due::Heartbeat);
+        }
+        // What is being revoked is had still: it is not the time to say anything about it.
+        let tells = member.revoking.is_none() && core::mem::take(&mut member.changed);
+        let (id, instance, epoch, topics) = (member.id, member.instance, member.generation, member.topics.clone());
+        let owned = tells.then(|| {
+            let owned = &membership.members[consumer as usize].owned;
+            owned.iter().map(|&slot| membership.partition(core, slot)).collect()
+        });
+        membership.send(core, consumer, Request::Beat(Beat { id, instance, epoch, topics, owned }));
+    }
+
+    /// The coordinator has answered a heartbeat.
+    fn beaten(&mut self, consumer: u32, id: MemberId, epoch: i32, assignment: Option<&[PartitionId]>) {
+        let Some(membership) = &mut self.membership else { return };
+        let target = assignment.map(|partitions| {
+            let mut target: Vec<u32> = partitions.iter().filter_map(|&p| membership.slot(&self.core, p)).collect();
+            target.sort_unstable();
+            target
+        });
+        let member = &mut membership.members[consumer as usize];
+        member.beating = false;
+        if member.phase == Phase::Joined && member.id.is_none() {
+            return;
+        }
+        (member.id, member.generation, member.phase) = (Some(id), epoch, Phase::Joined);
+        if member.news.is_none() && member.revoking.is_none() {
+            member.alive = member.beat;
+        }
+        if let Some(target) = target {
+            member.news = Some(News::Assigned(target));
+        }
+        if core::mem::take(&mut member.beat_again) {
+            self.beat(consumer);
+        }
+        self.flush_commit(consumer);
+        self.act(consumer);
+    }
+
+    /// A commit that has crossed a new epoch on its way goes out again, for what the member has still
+    /// (`CommitRequestManager.OffsetCommitRequestState`). Returns whether it does.
+    fn commit_again(&mut self, consumer: u32) -> bool {
+        let Some(membership) = &mut self.membership else { return false };
+        let Some((epoch, offsets)) = membership.members[consumer as usize].commit.take() else { return false };
+        let member = &membership.members[consumer as usize];
+        let sender = member.sender();
+        if sender.is_none() || member.generation == epoch {
+            return false;
+        }
+        let had = |slot: &u32| {
+            member.owned.contains(slot) || member.revoking.as_ref().is_some_and(|r| r.slots.contains(slot))
+        };
+        let still = |p: PartitionId| membership.slot(&self.core, p).is_some_and(|slot| had(&slot));
+        let offsets: Vec<_> = offsets.into_iter().filter(|(p, _)| still(*p)).collect();
+        membership.send(&mut self.core, consumer, Request::Commit { sender, offsets });
+        true
     }
 
     /// No poll for `max.poll.interval.ms`: a dynamic member leaves, a static one falls silent. The application learns of it at its
@@ -605,11 +736,8 @@ impl World {
         member.heartbeat.clear();
         member.revoking = None;
         member.news = Some(News::Lost);
-        let sender = member.sender().filter(|s| s.instance.is_none());
-        member.id = None;
-        if let Some(sender) = sender {
-            membership.send(&mut self.core, consumer, Request::Leave { sender });
-        }
+        membership.leave(&mut self.core, consumer);
+        membership.members[consumer as usize].id = None;
     }
 
     // ---- rebalances ------------------------------------------------------------------------------------------------------------
@@ -617,8 +745,12 @@ impl World {
     /// Acts upon the news, if the client is at a place where it does.
     fn act(&mut self, consumer: u32) {
         let Some(membership) = &mut self.membership else { return };
-        let incremental = membership.config.assignor.is_incremental();
+        let incremental = membership.config.is_incremental();
         let member = &mut membership.members[consumer as usize];
+        if member.revoking.is_some() && !matches!(member.news, Some(News::Lost)) {
+            // One thing after the other.
+            return;
+        }
         let served = self.clients[consumer as usize].serves_its_group() || member.polling || member.owned.is_empty();
         if !served || member.phase == Phase::Out {
             return;
@@ -629,6 +761,7 @@ impl World {
                 let revoked: Vec<u32> = member.owned.iter().copied().filter(|slot| !target.contains(slot)).collect();
                 if revoked.is_empty() {
                     self.take_on(consumer, target);
+                    self.acknowledge(consumer);
                 } else {
                     self.begin_revocation(consumer, &revoked, Then::Adopt(target));
                 }
@@ -662,7 +795,7 @@ impl World {
         let member = &mut membership.members[consumer as usize];
         // The coordinator's clock for this rebalance began after the last request that it answered well was sent.
         let by = (member.alive + membership.config.max_poll_interval).max(self.core.now);
-        member.revoking = Some(Revoking { by, then });
+        member.revoking = Some(Revoking { slots: slots.to_vec(), by, then });
         due(&mut self.core, by, consumer, Due::Deadline);
         self.take_away(consumer, slots, false, by);
     }
@@ -688,12 +821,27 @@ impl World {
         let Some(membership) = &mut self.membership else { return };
         let member = &mut membership.members[consumer as usize];
         let Some(revoking) = member.revoking.take() else { return };
+        let protocol = membership.config.protocol;
         match revoking.then {
             Then::Rejoin => self.join(consumer),
             Then::Adopt(target) => {
                 self.take_on(consumer, target);
-                self.join(consumer);
+                if protocol == Protocol::Classic {
+                    self.join(consumer);
+                } else {
+                    self.acknowledge(consumer);
+                    self.act(consumer);
+                }
             }
+        }
+    }
+
+    /// Consumer protocol: tells the coordinator at once that the assignment has been taken on.
+    fn acknowledge(&mut self, consumer: u32) {
+        let Some(membership) = &mut self.membership else { return };
+        if membership.config.protocol == Protocol::Consumer {
+            membership.members[consumer as usize].changed = true;
+            self.beat(consumer);
         }
     }
 

@@ -12,6 +12,7 @@ pub mod assignor;
 mod classic;
 pub mod coordinator;
 pub(crate) mod member;
+mod modern;
 mod offsets;
 pub(crate) mod wire;
 
@@ -42,10 +43,14 @@ pub enum Assignor {
 }
 
 impl Assignor {
-    /// Whether a rebalance takes only what moves, instead of everything.
+    /// Whether a protocol has it.
     #[must_use]
-    pub const fn is_incremental(self) -> bool {
-        matches!(self, Self::CooperativeSticky | Self::Uniform)
+    pub const fn is_of(self, protocol: Protocol) -> bool {
+        match self {
+            Self::Range => true,
+            Self::RoundRobin | Self::CooperativeSticky => matches!(protocol, Protocol::Classic),
+            Self::Uniform => matches!(protocol, Protocol::Consumer),
+        }
     }
 }
 
@@ -101,6 +106,14 @@ impl GroupConfig {
             offsets_retention: Duration::from_secs(10_080 * 60),
             offset_reset: OffsetReset::Earliest,
         }
+    }
+}
+
+impl GroupConfig {
+    /// Whether a rebalance takes only what moves, instead of everything.
+    #[must_use]
+    pub const fn is_incremental(&self) -> bool {
+        matches!(self.protocol, Protocol::Consumer) || matches!(self.assignor, Assignor::CooperativeSticky)
     }
 }
 

@@ -51,6 +51,18 @@ pub(crate) struct Sender {
     pub(crate) generation: i32,
 }
 
+/// `ConsumerGroupHeartbeat`.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    pub(crate) id: Option<MemberId>,
+    pub(crate) instance: Option<u32>,
+    /// 0 to join, negative to leave.
+    pub(crate) epoch: i32,
+    pub(crate) topics: Vec<u32>,
+    /// What it has, if that has changed.
+    pub(crate) owned: Option<Vec<PartitionId>>,
+}
+
 /// From a member to its coordinator.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
@@ -69,6 +81,8 @@ pub(crate) enum Request {
     Leave {
         sender: Sender,
     },
+    /// All there is in the consumer protocol.
+    Beat(Beat),
     /// `OffsetCommit`; without a sender: of a consumer that is no member.
     Commit {
         sender: Option<Sender>,
@@ -94,7 +108,9 @@ pub(crate) enum Response {
     Synced {
         partitions: Vec<PartitionId>,
     },
-    /// A join or sync is refused.
+    /// The member's epoch, and what it may have if that has changed.
+    Beat { id: MemberId, epoch: i32, assignment: Option<Vec<PartitionId>> },
+    /// A join, sync or beat is refused.
     Refused(Refusal),
     Alive(Result<(), Refusal>),
     Left,

@@ -116,6 +116,7 @@ pub struct Seen {
     busy: bool,
     committing: bool,
     polling: bool,
+    polled: Time,
 }
 
 /// A fleet whose instances poll, process, commit and poll again.
@@ -128,6 +129,10 @@ pub struct Team {
     pub commits: bool,
     /// Holds each revocation until its deadline.
     pub holds: bool,
+    /// The clients' poll interval, if they watch it.
+    pub interval: Option<Duration>,
+    /// Whether what has failed for good is started again.
+    pub restarts: bool,
     script: Vec<(Time, Do)>,
     /// Per partition: the ends of what has been processed by anybody.
     pub all: BTreeMap<PartitionId, i64>,
@@ -138,6 +143,8 @@ pub struct Team {
 impl Team {
     pub fn new(config: &FleetConfig) -> Self {
         let instances = config.instances.len();
+        use client::Settings::{Aiokafka, Java, KafkaPython};
+        let watches = matches!(config.instances[0].world.consumers[0].client, Aiokafka(_) | Java(_) | KafkaPython(_));
         Self {
             fleet: Fleet::new(config),
             seen: vec![Seen::default(); instances],
@@ -145,6 +152,8 @@ impl Team {
             wait: ms(100),
             commits: true,
             holds: false,
+            restarts: false,
+            interval: watches.then_some(config.group.max_poll_interval),
             script: Vec::new(),
             all: BTreeMap::new(),
             again: 0,
@@ -206,6 +215,7 @@ impl Team {
 
     fn reset(&mut self, i: u32) {
         let seen = &mut self.seen[i as usize];
+        seen.fatal = None;
         seen.owned.clear();
         seen.held = None;
         seen.processed.clear();
@@ -227,7 +237,9 @@ impl Team {
                         other.owned.contains(p)
                             || other.held.as_ref().is_some_and(|(held, by)| *by > now && held.contains(p))
                     };
-                    if j != i as usize && self.fleet.is_open(j as u32) && !other.suspended(now) {
+                    // Who has not polled for too long is out, and does not know it yet.
+                    let late = self.interval.is_some_and(|interval| other.busy && other.polled + interval <= now);
+                    if j != i as usize && self.fleet.is_open(j as u32) && !late {
                         assert!(!partitions.iter().any(holds), "{now}: {i} is given what {j} still has");
                     }
                 }
@@ -253,7 +265,7 @@ impl Team {
                 }
             }
             Output::Delivered { batch, runs, .. } => {
-                seen.polling = false;
+                (seen.polling, seen.polled) = (false, now);
                 for run in &runs {
                     assert!(seen.owned.contains(&run.partition), "{now}: {i} is handed what it does not have");
                     if let Some(next) = seen.processed.insert(run.partition, run.next) {
@@ -296,8 +308,20 @@ impl Team {
                 seen.refused.push(reason);
                 self.poll(i);
             }
-            Output::Fatal { reason, .. } => seen.fatal = Some(reason),
-            Output::Closed => self.reset(i),
+            Output::Fatal { reason, .. } => {
+                // Whoever looks after the service starts it again.
+                seen.fatal = Some(reason);
+                self.fleet.world_mut(i).close();
+                if self.restarts {
+                    self.script.push((now + secs(10), Do::Open(i)));
+                    self.script.sort_by_key(|(at, _)| *at);
+                }
+            }
+            Output::Closed => {
+                let fatal = self.seen[i as usize].fatal;
+                self.reset(i);
+                self.seen[i as usize].fatal = fatal;
+            }
             output => panic!("{output:?}"),
         }
         self.check();
@@ -330,9 +354,3 @@ impl Team {
     }
 }
 
-impl Seen {
-    /// It may have lost its partitions without having been told yet.
-    fn suspended(&self, _now: Time) -> bool {
-        self.busy
-    }
-}

@@ -50,7 +50,8 @@ struct Stand {
 impl Stand {
     fn new(what: &str, records: u32) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let servers = std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
+        let servers =
+            std::env::var("FAIRDRAIN_KAFKA").expect("FAIRDRAIN_KAFKA=host:port of a broker; scripts/kafka run sets it");
         let target = Target::Cluster(servers);
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
         let group = format!("rebalance-{what}-{:x}", nanos as u64);
@@ -84,7 +85,8 @@ impl Stand {
                     continue;
                 }
                 let n: Vec<i64> = words.map(|word| word.parse().unwrap()).collect();
-                let partition = fairdrain::PartitionId { topic: fairdrain::TopicId(n[0] as u32), partition: n[1] as u32 };
+                let partition =
+                    fairdrain::PartitionId { topic: fairdrain::TopicId(n[0] as u32), partition: n[1] as u32 };
                 into.lock().unwrap().processed.push((partition, n[2], n[3]));
             }
         });
@@ -253,7 +255,8 @@ fn nothing_is_lost_or_done_twice_with_the_consumer_protocol() {
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_member_in_a_process_of_its_own() {
     let Ok(properties) = std::env::var("FAIRDRAIN_MEMBER") else { return };
-    let (group, servers) = (std::env::var("FAIRDRAIN_MEMBER_GROUP").unwrap(), std::env::var("FAIRDRAIN_KAFKA").unwrap());
+    let (group, servers) =
+        (std::env::var("FAIRDRAIN_MEMBER_GROUP").unwrap(), std::env::var("FAIRDRAIN_KAFKA").unwrap());
     let names = ["A", "B", "C"].map(|name| format!("{group}-{name}"));
     let topics: Vec<_> = names.iter().map(|name| (name.as_str(), PARTITIONS)).collect();
     let properties: Vec<(&str, &str)> = properties.split(',').map(|p| p.split_once('=').unwrap()).collect();
@@ -275,7 +278,9 @@ fn a_member_in_a_process_of_its_own() {
 #[test]
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_killed_member_costs_no_more_than_what_it_had_in_hand() {
-    for (name, properties) in [("killed-eager", &EAGER[..]), ("killed-coop", &COOPERATIVE), ("killed-consumer", &CONSUMER)] {
+    for (name, properties) in
+        [("killed-eager", &EAGER[..]), ("killed-coop", &COOPERATIVE), ("killed-consumer", &CONSUMER)]
+    {
         let stand = Stand::new(name, RECORDS);
         let a = join(stand.plan(Name::Fair, properties)).unwrap();
         let doomed = stand.process(properties, "");
@@ -298,7 +303,9 @@ fn a_killed_member_costs_no_more_than_what_it_had_in_hand() {
 #[test]
 #[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_rebalance -- --ignored"]
 fn a_frozen_member_loses_its_partitions_and_comes_back() {
-    for (name, properties) in [("frozen-eager", &EAGER[..]), ("frozen-coop", &COOPERATIVE), ("frozen-consumer", &CONSUMER)] {
+    for (name, properties) in
+        [("frozen-eager", &EAGER[..]), ("frozen-coop", &COOPERATIVE), ("frozen-consumer", &CONSUMER)]
+    {
         let stand = Stand::new(name, RECORDS);
         let a = join(stand.plan(Name::Fair, properties)).unwrap();
         let mut frozen = stand.process(properties, "");

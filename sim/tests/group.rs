@@ -2,9 +2,9 @@
 
 mod team;
 
-use fairdrain_sim::group::{Assignor, GroupConfig, Protocol};
 use fairdrain_sim::Duration;
 use fairdrain_sim::event::Ties;
+use fairdrain_sim::group::{Assignor, GroupConfig, Protocol};
 use proptest::prelude::*;
 use team::{Do, Team, at, clients, fleet, ideal, librdkafka, ms, secs};
 

@@ -28,6 +28,10 @@ pub(crate) enum Point {
     ParkedFetchLasts,
     /// `group.protocol=consumer` is not there.
     NoConsumerProtocol,
+    /// A rebalance waits for members that will not come.
+    LeavingIsSlow,
+    /// This can't be made to happen.
+    No(Trouble),
 }
 
 /// A place to run a body: an arm, perhaps with a defect that the body has to find.
@@ -124,6 +128,8 @@ pub(crate) struct Layout {
     pub(crate) prefetches_little: bool,
     pub(crate) protocol: Protocol,
     pub(crate) max_poll_interval: Duration,
+    /// On the mock cluster half of it.
+    pub(crate) session_timeout: Duration,
 }
 
 /// How partitions change hands.
@@ -202,8 +208,9 @@ impl Plan {
 impl Layout {
     pub(crate) fn new(topics: Vec<Topic>, members: Vec<Plan>) -> Self {
         let max_poll_interval = Duration::from_secs(10);
+        let session_timeout = Duration::from_secs(6);
         let protocol = Protocol::Cooperative;
-        Self { topics, members, outage: None, prefetches_little: false, protocol, max_poll_interval }
+        Self { topics, members, outage: None, prefetches_little: false, protocol, max_poll_interval, session_timeout }
     }
 
     pub(crate) fn protocol(self, protocol: Protocol) -> Self {
@@ -223,16 +230,14 @@ impl Layout {
 
 impl Layout {
     /// With `prefetches_little`: most bytes of a partition in a fetch, records in a queue, and how long a full one is left alone.
-    /// Of every group.
-    pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
     pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(300);
     pub(crate) const FETCH_BYTES: u32 = 12_000;
     pub(crate) const QUEUED: u32 = 100;
     pub(crate) const QUEUE_BACKOFF: Duration = Duration::from_millis(10);
 
-    /// The broker, 0 or 1, that leads a topic's partitions, as far as it matters: one that is to lose its leader has another than the
+    /// The broker, 0 or 1, that leads a topic's partitions, as far as it matters: the topic that is to fail has another than the
     /// rest.
     pub(crate) fn led_elsewhere(&self, topic: usize) -> u32 {
-        u32::from(self.outage.is_some_and(|o| o.kind == Trouble::LeaderGone && o.topic == topic))
+        u32::from(self.outage.is_some_and(|o| o.topic == topic))
     }
 }

@@ -67,6 +67,12 @@ impl KafkaCluster {
             (0..topic.partitions)
                 .for_each(|p| mock.lead(&self.name(topic), p, 1 + self.layout.led_elsewhere(i)).unwrap());
         }
+        // Groups are not what fails.
+        for group in self.layout.members.iter().filter_map(|plan| plan.group) {
+            let base = format!("{}{group}", self.prefix);
+            let of_topics = self.layout.topics.iter().map(|t| format!("{base}-{}", self.name(t)));
+            of_topics.chain([base.clone()]).for_each(|group| mock.coordinate(&group, 1).unwrap());
+        }
     }
 
     /// What happens by itself begins with the first member.
@@ -113,6 +119,11 @@ impl KafkaCluster {
         }
     }
 
+    fn session_timeout(&self) -> Duration {
+        let stated = self.layout.session_timeout;
+        if self.mock.is_some() { Duration::from_nanos(stated.as_nanos() / 2) } else { stated }
+    }
+
     fn consumers(&self, plan: &Plan) -> Consumers {
         let topics: Vec<fairdrain::broker::kafka::Topic> = self
             .layout
@@ -137,7 +148,7 @@ impl KafkaCluster {
             // Timeouts are the broker's.
             Protocol::Consumer => properties.push(("group.protocol", "consumer".to_owned())),
             classic => properties.extend([
-                ("session.timeout.ms", millis(Layout::SESSION_TIMEOUT)),
+                ("session.timeout.ms", millis(self.session_timeout())),
                 ("heartbeat.interval.ms", millis(Layout::HEARTBEAT_INTERVAL)),
                 (
                     "partition.assignment.strategy",
@@ -206,7 +217,9 @@ fn std(duration: Duration) -> StdDuration {
 pub(crate) mod troubles {
     //! What goes wrong, and right again.
 
-    use fairdrain::broker::kafka::{Mock, NewTopic, Refusal, Target, delete, put};
+    use std::process::Command;
+
+    use fairdrain::broker::kafka::{Api, Mock, NewTopic, Refusal, Target, delete, put};
 
     use crate::arm::Trouble;
 
@@ -219,11 +232,36 @@ pub(crate) mod troubles {
     }
 
     impl Troubles {
+        /// Forbids everybody to read the topic, or takes that back.
+        fn acl(&self, what: &str) {
+            let Target::Cluster(servers) = &self.target else { panic!("only a real cluster has authorisation") };
+            let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka"))
+                .args(["tool", "AclCommand", "--bootstrap-server", servers, what, "--force"])
+                .args(["--deny-principal", "User:*", "--operation", "Read", "--topic", &self.topic.name])
+                .output()
+                .unwrap();
+            let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !text.contains("Error"), "{what}: {text}");
+        }
+
         pub(crate) fn begin(&self) {
             match (&self.mock, self.kind) {
-                (Some(mock), Trouble::Deleted) => mock.fail_topic(&self.topic.name, Refusal::Code(3)).unwrap(),
-                (Some(mock), Trouble::Unauthorised) => mock.fail_topic(&self.topic.name, Refusal::Code(29)).unwrap(),
+                // Clients see an error of the metadata when they ask for it: because a fetch has failed.
+                (Some(mock), Trouble::Deleted) => {
+                    mock.fail_topic(&self.topic.name, Refusal::Code(3)).unwrap();
+                    mock.refuse_at(2, Api::Fetch, &[Refusal::Code(3)]).unwrap();
+                }
+                (Some(mock), Trouble::Unauthorised) => {
+                    mock.fail_topic(&self.topic.name, Refusal::Code(29)).unwrap();
+                    mock.refuse_at(2, Api::Fetch, &[Refusal::Code(29); 8]).unwrap();
+                }
                 (Some(mock), Trouble::LeaderGone) => mock.broker_down(2).unwrap(),
+                (Some(mock), Trouble::FetchError) => {
+                    // Each is tried again after fetch.error.backoff.ms, 500.
+                    let unknown_error = [Refusal::Code(-1); 8];
+                    mock.refuse_at(2, Api::Fetch, &unknown_error).unwrap();
+                }
+                (None, Trouble::Unauthorised) => self.acl("--add"),
                 (None, Trouble::Deleted) => delete(&self.target, &[], &[&self.topic.name], &[]).unwrap(),
                 (_, kind) => panic!("{kind:?} can't be made to happen here"),
             }
@@ -235,6 +273,9 @@ pub(crate) mod troubles {
                     mock.fail_topic(&self.topic.name, Refusal::None).unwrap();
                 }
                 (Some(mock), Trouble::LeaderGone) => mock.broker_up(2).unwrap(),
+                // They have been used up.
+                (Some(_), Trouble::FetchError) => {}
+                (None, Trouble::Unauthorised) => self.acl("--remove"),
                 (None, Trouble::Deleted) => put(&self.target, &[], std::slice::from_ref(&self.topic)).unwrap(),
                 (_, kind) => panic!("{kind:?} can't be made to happen here"),
             }

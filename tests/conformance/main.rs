@@ -11,7 +11,7 @@
 //! with a defect each, which they have to find.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
 
-use arm::{Arm, Point};
+use arm::{Arm, Point, Trouble};
 
 mod arm;
 mod hand;
@@ -28,33 +28,58 @@ mod bodies;
 const DIFFERENCES: &[(Arm, Point, &str)] = &[
     (Arm::Mock, Point::ParkedFetchLasts,
         "a fetch that waits at the mock cluster is not ended by new data: records come when its fetch.wait.max.ms are over"),
+    (Arm::Mock, Point::NoConsumerProtocol,
+        "the mock cluster has group.protocol=consumer with assignments that the test would have to give itself: no assignor"),
+    (Arm::Mock, Point::LeavingIsSlow,
+        "in each rebalance the mock cluster waits for a second less than the session timeout, even if all members are there, and \
+         gives away what has not been given back by then: that timeout is half of what it is elsewhere"),
+    (Arm::Sim, Point::No(Trouble::Deleted),
+        "the simulated cluster has fixed topics: to a client a deleted one looks like one whose fetches are answered with an error"),
+    (Arm::Sim, Point::No(Trouble::Unauthorised),
+        "the simulated cluster has no authorisation: likewise"),
+    (Arm::Real, Point::No(Trouble::LeaderGone),
+        "the broker that the tests start is the only one of its cluster"),
+    (Arm::Real, Point::No(Trouble::FetchError),
+        "a real broker can't be told to answer with an error; what makes it do so are the other troubles"),
 ];
 
-/// A test of each body on each arm.
+/// A test of each body on each arm, or on those named: then the table has a [`Point::No`] for the others.
 macro_rules! on_every_arm {
-    ($($body:path => $name:ident;)*) => {$(
+    ($($body:path => $name:ident;)*) => { on_arms! { $($body => $name: simulated mock real;)* } };
+}
+
+macro_rules! on_arms {
+    ($($body:path => $name:ident: $($arm:ident)*;)*) => {$(
         mod $name {
             use crate::arm::{Arm, Stage};
 
-            #[test]
-            fn simulated() {
-                $body(&Stage::on(Arm::Sim));
-            }
-
-            #[cfg(feature = "kafka")]
-            #[test]
-            fn mock() {
-                $body(&Stage::on(Arm::Mock));
-            }
-
-            #[cfg(feature = "kafka")]
-            #[test]
-            #[ignore = "needs a broker: scripts/kafka run ... cargo test --test conformance -- --ignored"]
-            fn real() {
-                $body(&Stage::on(Arm::Real));
-            }
+            $(on_arm! { $arm $body })*
         }
     )*};
+}
+
+macro_rules! on_arm {
+    (simulated $body:path) => {
+        #[test]
+        fn simulated() {
+            $body(&Stage::on(Arm::Sim));
+        }
+    };
+    (mock $body:path) => {
+        #[cfg(feature = "kafka")]
+        #[test]
+        fn mock() {
+            $body(&Stage::on(Arm::Mock));
+        }
+    };
+    (real $body:path) => {
+        #[cfg(feature = "kafka")]
+        #[test]
+        #[ignore = "needs a broker: scripts/kafka run --override ... cargo test --test conformance -- --ignored"]
+        fn real() {
+            $body(&Stage::on(Arm::Real));
+        }
+    };
 }
 
 on_every_arm! {
@@ -74,4 +99,11 @@ on_every_arm! {
     crate::bodies::groups::a_revocation_that_is_not_answered_ends_at_its_deadline => a_revocation_that_is_not_answered_ends_at_its_deadline;
     crate::bodies::groups::members_that_come_and_go_drain_everything_once => members_that_come_and_go_drain_everything_once;
     crate::bodies::groups::a_slow_application_keeps_its_group_and_what_is_fetched => a_slow_application_keeps_its_group_and_what_is_fetched;
+}
+
+on_arms! {
+    crate::bodies::isolation::a_deleted_topic => a_deleted_topic_holds_up_no_other: mock real;
+    crate::bodies::isolation::a_forbidden_topic => a_forbidden_topic_holds_up_no_other: mock real;
+    crate::bodies::isolation::a_topic_without_its_leader => a_topic_without_its_leader_holds_up_no_other: simulated mock;
+    crate::bodies::isolation::fetches_answered_with_an_error => fetches_answered_with_an_error_hold_up_no_other: simulated mock;
 }

@@ -353,4 +353,3 @@ impl Team {
         self.all.values().sum()
     }
 }
-

@@ -72,6 +72,27 @@ impl<'a> Mock<'a> {
         unsafe { rd::rd_kafka_mock_group_initial_rebalance_delay_ms(self.cluster.as_ptr(), 0) }
     }
 
+    /// Refuses one request of a kind at one broker, after those that it has been told to refuse before.
+    pub(super) fn refuse_at(
+        self,
+        broker: i32,
+        api: rdkafka::types::RDKafkaApiKey,
+        code: rd::rd_kafka_resp_err_t,
+    ) -> Result<(), String> {
+        // SAFETY: a live mock cluster; `cnt` is 1, so that one pair of error and round trip time follows, both C ints
+        // (rdkafka_mock.c: rd_kafka_mock_broker_push_request_error_rtts).
+        check(unsafe {
+            rd::rd_kafka_mock_broker_push_request_error_rtts(
+                self.cluster.as_ptr(),
+                broker,
+                i16::from(api),
+                1,
+                code as c_int,
+                0 as c_int,
+            )
+        })
+    }
+
     pub(super) fn create_topic(self, name: &str, partitions: u32) -> Result<(), String> {
         let name = CString::new(name).map_err(|e| e.to_string())?;
         // SAFETY: a live mock cluster, and a string that lives during the call, which waits for the answer.

@@ -2,4 +2,5 @@
 
 pub(crate) mod delivery;
 pub(crate) mod groups;
+pub(crate) mod isolation;
 pub(crate) mod take;

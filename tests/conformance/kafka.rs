@@ -217,8 +217,7 @@ fn std(duration: Duration) -> StdDuration {
 pub(crate) mod troubles {
     //! What goes wrong, and right again.
 
-    use std::process::Command;
-
+    use super::super::acl;
     use fairdrain::broker::kafka::{Api, Mock, NewTopic, Refusal, Target, delete, put};
 
     use crate::arm::Trouble;
@@ -232,18 +231,6 @@ pub(crate) mod troubles {
     }
 
     impl Troubles {
-        /// Forbids everybody to read the topic, or takes that back.
-        fn acl(&self, what: &str) {
-            let Target::Cluster(servers) = &self.target else { panic!("only a real cluster has authorisation") };
-            let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/kafka"))
-                .args(["tool", "AclCommand", "--bootstrap-server", servers, what, "--force"])
-                .args(["--deny-principal", "User:*", "--operation", "Read", "--topic", &self.topic.name])
-                .output()
-                .unwrap();
-            let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() && !text.contains("Error"), "{what}: {text}");
-        }
-
         pub(crate) fn begin(&self) {
             match (&self.mock, self.kind) {
                 // Clients see an error of the metadata when they ask for it: because a fetch has failed.
@@ -261,7 +248,7 @@ pub(crate) mod troubles {
                     let unknown_error = [Refusal::Code(-1); 8];
                     mock.refuse_at(2, Api::Fetch, &unknown_error).unwrap();
                 }
-                (None, Trouble::Unauthorised) => self.acl("--add"),
+                (None, Trouble::Unauthorised) => acl::deny(&self.target, &self.topic.name),
                 (None, Trouble::Deleted) => delete(&self.target, &[], &[&self.topic.name], &[]).unwrap(),
                 (_, kind) => panic!("{kind:?} can't be made to happen here"),
             }
@@ -275,7 +262,7 @@ pub(crate) mod troubles {
                 (Some(mock), Trouble::LeaderGone) => mock.broker_up(2).unwrap(),
                 // They have been used up.
                 (Some(_), Trouble::FetchError) => {}
-                (None, Trouble::Unauthorised) => self.acl("--remove"),
+                (None, Trouble::Unauthorised) => acl::allow(&self.target, &self.topic.name),
                 (None, Trouble::Deleted) => put(&self.target, &[], std::slice::from_ref(&self.topic)).unwrap(),
                 (_, kind) => panic!("{kind:?} can't be made to happen here"),
             }

@@ -13,6 +13,8 @@
 
 use arm::{Arm, Point, Trouble};
 
+#[cfg(feature = "kafka")]
+mod acl;
 mod arm;
 mod hand;
 #[cfg(feature = "kafka")]

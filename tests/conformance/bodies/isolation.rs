@@ -101,7 +101,11 @@ fn isolates(stage: &Stage, trouble: Trouble) {
                 let recovery = disturbed.recovery.expect("there was an outage");
                 println!(
                     "{:?} | {trouble:?} | {scheduler} | {} | {} | {recovery} | {:?}, {} commits failed",
-                    stage.arm, undisturbed.gap_of_others, disturbed.gap_of_others, disturbed.told, disturbed.commits_failed
+                    stage.arm,
+                    undisturbed.gap_of_others,
+                    disturbed.gap_of_others,
+                    disturbed.told,
+                    disturbed.commits_failed
                 );
                 let bound = undisturbed.gap_of_others + OTHERS_WAIT_LONGER;
                 assert!(

@@ -103,8 +103,9 @@ impl KafkaCluster {
                 trouble.begin();
                 times.lock().unwrap().0 = Some(Instant::now());
                 sleep(outage.until);
-                trouble.end();
+                // From when on the cause is on its way out: a topic made anew is there before its records are.
                 times.lock().unwrap().1 = Some(Instant::now());
+                trouble.end();
             }));
         }
     }

@@ -68,8 +68,11 @@ pub struct Seen {
     pub failures: Vec<(ConsumerId, Failure)>,
     pub commits: BTreeMap<u32, u32>,
     pub revoke_held: Vec<Duration>,
-    /// Records handed out of partitions that it did not have.
+    /// Runs processed of partitions that had been given back: the session has let the rebalance go on, or they were lost.
     pub strays: Vec<(PartitionId, i64)>,
+    /// What it has until it gives it back.
+    pub owned: Vec<PartitionId>,
+    pub revoking: BTreeMap<u32, Vec<PartitionId>>,
 }
 
 impl Seen {
@@ -100,14 +103,21 @@ impl Observer for Watch {
         if let Action::RevokeDone { consumer } = action
             && let Some(since) = self.revoking_since.remove(consumer)
         {
-            self.seen.lock().unwrap().revoke_held.push(now.since(since));
+            let mut seen = self.seen.lock().unwrap();
+            seen.revoke_held.push(now.since(since));
+            let given_back = seen.revoking.remove(&consumer.0).unwrap_or_default();
+            seen.owned.retain(|p| !given_back.contains(p));
         }
     }
 
     fn on_signal(&mut self, signal: &Signal) {
         if let Fact::Processed { run, .. } = &signal.fact {
             self.processed.fetch_add(u64::from(run.records), Ordering::Relaxed);
-            self.seen.lock().unwrap().processed.push((run.partition, run.first, run.next));
+            let mut seen = self.seen.lock().unwrap();
+            if !seen.owned.contains(&run.partition) {
+                seen.strays.push((run.partition, run.first));
+            }
+            seen.processed.push((run.partition, run.first, run.next));
         }
     }
 
@@ -117,18 +127,17 @@ impl Observer for Watch {
             Input::Assigned { partitions, .. } => {
                 seen.assignments += 1;
                 seen.assigned.extend(partitions);
+                seen.owned.extend(partitions);
             }
             Input::Revoking { consumer, partitions, lost, .. } => {
                 seen.revocations += 1;
                 seen.lost += u32::from(*lost);
                 seen.assigned.retain(|p| !partitions.contains(p));
+                seen.revoking.entry(consumer.0).or_default().extend(partitions);
                 self.revoking_since.insert(*consumer, now);
             }
             Input::Delivered { runs, .. } => {
                 for run in runs {
-                    if !seen.assigned.contains(&run.partition) {
-                        seen.strays.push((run.partition, run.first));
-                    }
                     seen.delivered.push((run.partition, run.first, run.next));
                 }
             }
@@ -192,6 +201,11 @@ impl Member {
 
     /// Waits until it has ended by itself.
     pub fn end(self) -> Result<Seen, BrokerError> {
+        let until = Instant::now() + StdDuration::from_secs(60);
+        while !self.thread.is_finished() {
+            assert!(Instant::now() < until, "it does not end: {:?}", self.seen.lock().unwrap());
+            thread::sleep(StdDuration::from_millis(5));
+        }
         let ended = self.thread.join().unwrap();
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         ended.map(|_| seen)

@@ -16,6 +16,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::error::Error;
 use super::ffi::{self, Call, Client, Conf};
 use super::mock::Mock;
+use super::secrets::{Secrets, Shown};
 use super::{Log, conf};
 use crate::broker::BrokerError;
 
@@ -48,7 +49,7 @@ impl Target {
 }
 
 /// How to run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// librdkafka's properties for every client, such as those for security; they override the scenario's.
     pub properties: Vec<(String, String)>,
@@ -58,6 +59,19 @@ pub struct Options {
     pub interrupt: Arc<AtomicBool>,
     /// How long to wait for a first answer of the cluster, in milliseconds.
     pub connect_timeout_ms: u64,
+}
+
+impl std::fmt::Debug for Options {
+    /// Without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { properties, keep, interrupt, connect_timeout_ms } = self;
+        f.debug_struct("Options")
+            .field("properties", &Shown(properties))
+            .field("keep", keep)
+            .field("interrupt", interrupt)
+            .field("connect_timeout_ms", connect_timeout_ms)
+            .finish()
+    }
 }
 
 impl Default for Options {
@@ -146,14 +160,18 @@ impl Cluster {
         }
         let heard = Arc::new(Mutex::new((Log::default(), None)));
         let hook = heard.clone();
+        let secrets = Secrets::of(&self.properties);
         let client = Client::new(
             conf,
             Box::new(move |call| {
                 let mut heard = hook.lock().unwrap_or_else(PoisonError::into_inner);
+                let redact = |text| secrets.redact(text);
                 match call {
-                    Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => heard.1 = Some(reason),
-                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.push(reason),
-                    Call::Nonempty(_) | Call::Rebalance { .. } => {}
+                    Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => {
+                        heard.1 = Some(redact(reason))
+                    }
+                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.push(redact(reason)),
+                    Call::Nonempty(_) | Call::Rebalance { .. } | Call::Statistics(_) => {}
                 }
             }),
         )

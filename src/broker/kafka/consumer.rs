@@ -18,6 +18,8 @@ use super::connect::{Position, Share, Topic};
 use super::content::Checker;
 use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
+use super::secrets::Secrets;
+use super::statistics::{Board, Statistics};
 use super::{Event, Log};
 use crate::broker::{Failure, Input};
 use crate::{ConsumerId, Fill, PartitionId, TopicId};
@@ -57,6 +59,8 @@ pub(super) struct Setup {
     pub(super) takes: bool,
     pub(super) share: Share,
     pub(super) conf: Conf,
+    /// What must not be in anything that it reports.
+    pub(super) secrets: Secrets,
     /// It has a `group.instance.id`.
     pub(super) is_static: bool,
     /// `max.poll.interval.ms`.
@@ -109,12 +113,21 @@ struct Consumer {
 }
 
 /// The thread's main function. Reports `Event::Started` first, whether it can start or not.
-pub(super) fn run(mut setup: Setup, commands: Receiver<Command>, to_self: Sender<Command>, events: Sender<Event>) {
-    let id = setup.id;
-    let log = setup.log.clone();
+pub(super) fn run(
+    mut setup: Setup,
+    commands: Receiver<Command>,
+    to_self: Sender<Command>,
+    events: Sender<Event>,
+    board: Board,
+) {
+    let (id, shared) = (setup.id, !setup.takes);
+    let (log, secrets) = (setup.log.clone(), setup.secrets.clone());
     let conf = std::mem::replace(&mut setup.conf, Conf::new());
     let hook = Box::new(move |call| match call {
-        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(secrets.redact(line)),
+        Call::Statistics(json) => {
+            Statistics::read(&json, shared).into_iter().for_each(|s| board.put(id.index(), s));
+        }
         // Fails only when the thread is on its way out.
         call => drop(to_self.send(Command::Library(call))),
     });
@@ -217,7 +230,7 @@ impl Consumer {
             Command::Close { .. } => unreachable!("handled by the loop"),
             Command::Library(Call::Rebalance { assign: true, partitions }) => self.accept(&partitions),
             Command::Library(Call::Rebalance { assign: false, partitions }) => self.revoke(partitions),
-            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_)) => {}
+            Command::Library(Call::Nonempty(CONSUMER_QUEUE) | Call::Log(_) | Call::Statistics(_)) => {}
             Command::Library(Call::Nonempty(place)) => self.look(place),
             Command::Library(Call::Error { code, reason }) => self.handle_topic_error("", code, reason),
         }
@@ -229,6 +242,13 @@ impl Consumer {
     }
 
     fn fail(&self, topic: Option<TopicId>, failure: Failure) {
+        let redact = |reason| self.setup.secrets.redact(reason);
+        let failure = match failure {
+            Failure::Poll(reason) => Failure::Poll(redact(reason)),
+            Failure::Commit(reason) => Failure::Commit(redact(reason)),
+            Failure::Fetch(reason) => Failure::Fetch(redact(reason)),
+            Failure::Fatal(reason) => Failure::Fatal(redact(reason)),
+        };
         self.send(Input::Failed { consumer: self.setup.id, topic, failure });
     }
 
@@ -357,7 +377,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
-        self.forward(&ids);
+        self.renew(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -372,15 +392,26 @@ impl Consumer {
         }
     }
 
-    /// Sends the records of these partitions to the shared queue, if there is one. A partition that was taken away has lost its
-    /// forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
-    /// rd_kafka_toppar_op_fetch_start): its records would pile up where nobody looks.
-    fn forward(&self, ids: &[PartitionId]) {
-        let Some(shared) = &self.shared else { return };
+    /// Gets the queues of these partitions anew, and has their records come to where we look for them. A partition that was taken
+    /// away has lost its forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
+    /// rd_kafka_toppar_op_fetch_start); and one whose topic was missing from the metadata for a while is another object in the
+    /// client, with a queue of its own (rdkafka_topic.c: rd_kafka_topic_partition_cnt_update). Its records would pile up where nobody
+    /// looks, or go to the consumer's queue.
+    fn renew(&mut self, ids: &[PartitionId]) {
         for id in ids {
-            let place = self.setup.topics.iter().position(|t| t.id == id.topic);
-            let queue = place.and_then(|place| self.forwarded[place].get(id.partition as usize));
-            queue.into_iter().for_each(|queue| queue.forward(shared));
+            let Some(place) = self.setup.topics.iter().position(|t| t.id == id.topic) else { continue };
+            let queue = self.client.partition_queue(&self.setup.topics[place].name, id.partition);
+            // None: without a partition there is nothing to come, and its assignment will say so.
+            let Some(queue) = queue else { continue };
+            let partition = id.partition as usize;
+            if let Some(shared) = &self.shared {
+                if let Some(forwarded) = self.forwarded[place].get_mut(partition) {
+                    queue.forward(shared);
+                    *forwarded = queue;
+                }
+            } else {
+                self.flows[place].renew(partition, queue, place);
+            }
         }
     }
 

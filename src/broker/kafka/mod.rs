@@ -26,6 +26,7 @@ use crate::{BatchId, ConsumerId, PartitionId, Run, Time, TopicId};
 use arrivals::Arrivals;
 use consumer::Command;
 use content::Content;
+use statistics::Board;
 use workers::Workers;
 
 pub use cluster::{Environment, Options, Target};
@@ -34,6 +35,7 @@ pub use error::Error;
 pub use mock::{Api, Mock, Refusal};
 pub use put::{NewTopic, Record, delete, put};
 pub use run::{Drained, Outcome, Request, run};
+pub use statistics::Statistics;
 pub use verify::Verification;
 
 /// Version of the librdkafka that this was built with, such as `2.12.1`.
@@ -56,6 +58,8 @@ mod producer;
 mod put;
 mod run;
 mod runs;
+mod secrets;
+mod statistics;
 mod verify;
 mod watch;
 mod workers;
@@ -163,22 +167,32 @@ pub struct KafkaBroker {
     interrupted: bool,
     /// Lives as long as its clients.
     _mock: Option<Mock>,
-    events_sender: Sender<Event>,
+    sender: Sender<Event>,
+    board: Board,
 }
 
 /// Asks a running session for something, from any thread. It has no effect once the broker is gone.
 #[derive(Clone, Debug)]
-pub struct Handle(Sender<Event>);
+pub struct Handle {
+    events: Sender<Event>,
+    board: Board,
+}
 
 impl Handle {
     /// Commit what has been processed so far, now.
     pub fn commit(&self) {
-        drop(self.0.send(Event::Input(Instant::now(), Input::Commit)));
+        drop(self.events.send(Event::Input(Instant::now(), Input::Commit)));
     }
 
     /// Stop: process what is in hand, commit it, and close.
     pub fn stop(&self) {
-        drop(self.0.send(Event::Input(Instant::now(), Input::Stop)));
+        drop(self.events.send(Event::Input(Instant::now(), Input::Stop)));
+    }
+
+    /// What each consumer's librdkafka has counted; `None` of one that has not said anything (`statistics.interval.ms`).
+    #[must_use]
+    pub fn statistics(&self) -> Vec<Option<Statistics>> {
+        self.board.get()
     }
 }
 
@@ -210,15 +224,16 @@ impl KafkaBroker {
             reminders: Vec::new(),
             interrupted: false,
             _mock: mock,
-            events_sender: sender.clone(),
+            sender: sender.clone(),
+            board: Board::default(),
         };
         if let Some(arrivals) = &mut broker.arrivals {
             arrivals.report_to(sender.clone());
         }
         for setup in setups {
             let (commands, receiver) = mpsc::channel();
-            let (to_self, events) = (commands.clone(), sender.clone());
-            let thread = thread::spawn(move || consumer::run(setup, receiver, to_self, events));
+            let (to_self, events, board) = (commands.clone(), sender.clone(), broker.board.clone());
+            let thread = thread::spawn(move || consumer::run(setup, receiver, to_self, events, board));
             broker.consumers.push(Consumer { commands, thread: Some(thread), closed: false });
         }
         for _ in 0..broker.consumers.len() {
@@ -233,7 +248,7 @@ impl KafkaBroker {
     /// A handle with which any thread can ask for a commit or a stop.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle(self.events_sender.clone())
+        Handle { events: self.sender.clone(), board: self.board.clone() }
     }
 
     /// How many records were not what had been loaded.

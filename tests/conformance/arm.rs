@@ -128,8 +128,8 @@ pub(crate) struct Layout {
     pub(crate) prefetches_little: bool,
     pub(crate) protocol: Protocol,
     pub(crate) max_poll_interval: Duration,
-    /// On the mock cluster half of it.
-    pub(crate) session_timeout: Duration,
+    /// A second less than this is how long a rebalance of the mock cluster lasts, and a revocation may at most.
+    pub(crate) session_timeout_mock: Duration,
 }
 
 /// How partitions change hands.
@@ -208,9 +208,17 @@ impl Plan {
 impl Layout {
     pub(crate) fn new(topics: Vec<Topic>, members: Vec<Plan>) -> Self {
         let max_poll_interval = Duration::from_secs(10);
-        let session_timeout = Duration::from_secs(6);
+        let session_timeout_mock = Duration::from_secs(3);
         let protocol = Protocol::Cooperative;
-        Self { topics, members, outage: None, prefetches_little: false, protocol, max_poll_interval, session_timeout }
+        Self {
+            topics,
+            members,
+            outage: None,
+            prefetches_little: false,
+            protocol,
+            max_poll_interval,
+            session_timeout_mock,
+        }
     }
 
     pub(crate) fn protocol(self, protocol: Protocol) -> Self {
@@ -230,6 +238,8 @@ impl Layout {
 
 impl Layout {
     /// With `prefetches_little`: most bytes of a partition in a fetch, records in a queue, and how long a full one is left alone.
+    /// Of every group.
+    pub(crate) const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
     pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(300);
     pub(crate) const FETCH_BYTES: u32 = 12_000;
     pub(crate) const QUEUED: u32 = 100;

@@ -121,8 +121,7 @@ impl KafkaCluster {
     }
 
     fn session_timeout(&self) -> Duration {
-        let stated = self.layout.session_timeout;
-        if self.mock.is_some() { Duration::from_nanos(stated.as_nanos() / 2) } else { stated }
+        if self.mock.is_some() { self.layout.session_timeout_mock } else { Layout::SESSION_TIMEOUT }
     }
 
     fn consumers(&self, plan: &Plan) -> Consumers {
@@ -241,7 +240,7 @@ pub(crate) mod troubles {
                 }
                 (Some(mock), Trouble::Unauthorised) => {
                     mock.fail_topic(&self.topic.name, Refusal::Code(29)).unwrap();
-                    mock.refuse_at(2, Api::Fetch, &[Refusal::Code(29); 8]).unwrap();
+                    mock.refuse_at(2, Api::Fetch, &[Refusal::Code(29)]).unwrap();
                 }
                 (Some(mock), Trouble::LeaderGone) => mock.broker_down(2).unwrap(),
                 (Some(mock), Trouble::FetchError) => {

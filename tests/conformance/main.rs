@@ -34,7 +34,7 @@ const DIFFERENCES: &[(Arm, Point, &str)] = &[
         "the mock cluster has group.protocol=consumer with assignments that the test would have to give itself: no assignor"),
     (Arm::Mock, Point::LeavingIsSlow,
         "in each rebalance the mock cluster waits for a second less than the session timeout, even if all members are there, and \
-         gives away what has not been given back by then: that timeout is half of what it is elsewhere"),
+         gives away what has not been given back by then: that timeout is shorter there"),
     (Arm::Sim, Point::No(Trouble::Deleted),
         "the simulated cluster has fixed topics: to a client a deleted one looks like one whose fetches are answered with an error"),
     (Arm::Sim, Point::No(Trouble::Unauthorised),

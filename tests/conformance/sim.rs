@@ -55,7 +55,7 @@ fn group(layout: &Layout) -> GroupConfig {
     };
     GroupConfig {
         assignor,
-        session_timeout: layout.session_timeout,
+        session_timeout: Layout::SESSION_TIMEOUT,
         heartbeat_interval: Layout::HEARTBEAT_INTERVAL,
         max_poll_interval: layout.max_poll_interval,
         initial_rebalance_delay: Duration::ZERO,

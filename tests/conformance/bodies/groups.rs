@@ -106,7 +106,7 @@ pub(crate) fn a_revocation_waits_until_it_is_answered(stage: &Stage) {
     for protocol in protocols(stage) {
         let plan = Plan::new(Name::Single, 50, Some("g"));
         let mut layout = Layout::new(three_topics(40), vec![plan.clone(), plan]).protocol(protocol);
-        layout.session_timeout = Duration::from_secs(10);
+        layout.session_timeout_mock = Duration::from_secs(5);
         let mut cluster = stage.lay_out(layout);
         let mut first = Hand::assigned(&mut cluster, 0, 10);
         let handed = first.some(50);
@@ -139,7 +139,7 @@ pub(crate) fn a_revocation_waits_until_it_is_answered(stage: &Stage) {
 pub(crate) fn a_revocation_that_is_not_answered_ends_at_its_deadline(stage: &Stage) {
     let plan = Plan::new(Name::Single, 50, Some("g"));
     let mut layout = Layout::new(three_topics(40), vec![plan.clone(), plan]).protocol(Protocol::Cooperative);
-    layout.session_timeout = Duration::from_secs(14);
+    layout.session_timeout_mock = Duration::from_secs(7);
     let mut cluster = stage.lay_out(layout);
     let mut first = Hand::assigned(&mut cluster, 0, 10);
     let mut second = Hand::open(&mut cluster, 1);

@@ -39,6 +39,7 @@ fn run(stage: &Stage, scheduler: Name, trouble: Option<Trouble>) -> Figures {
     let topics = ["A", "B", "C"].map(|name| topic(name, 1, RECORDS)).to_vec();
     let mut layout = Layout::new(topics, vec![plan.clone()]);
     layout.prefetches_little = true;
+    layout.session_timeout_mock = Duration::from_millis(1_200);
     let (from, until_) = (Duration::from_millis(1_500), Duration::from_millis(5_500));
     layout.outage = trouble.map(|kind| Outage { kind, topic: FAILING.index(), from, until: until_ });
     let mut cluster = stage.lay_out(layout);

@@ -70,6 +70,8 @@ pub struct Seen {
     pub revoke_held: Vec<Duration>,
     /// Runs processed of partitions that had been given back: the session has let the rebalance go on, or they were lost.
     pub strays: Vec<(PartitionId, i64)>,
+    /// What happened to partitions, for whoever has to explain a failure.
+    pub log: Vec<String>,
     /// What it has until it gives it back.
     pub owned: Vec<PartitionId>,
     pub revoking: BTreeMap<u32, Vec<PartitionId>>,
@@ -100,11 +102,15 @@ struct Watch {
 
 impl Observer for Watch {
     fn on_action(&mut self, now: Time, action: &Action) {
+        if let Action::Commit { .. } | Action::Discard { .. } | Action::Process(_) = action {
+            self.seen.lock().unwrap().log.push(format!("{now} {action:?}"));
+        }
         if let Action::RevokeDone { consumer } = action
             && let Some(since) = self.revoking_since.remove(consumer)
         {
             let mut seen = self.seen.lock().unwrap();
             seen.revoke_held.push(now.since(since));
+            seen.log.push(format!("{now} {} done", consumer.0));
             let given_back = seen.revoking.remove(&consumer.0).unwrap_or_default();
             seen.owned.retain(|p| !given_back.contains(p));
         }
@@ -123,6 +129,7 @@ impl Observer for Watch {
 
     fn on_input(&mut self, now: Time, input: &Input) {
         let mut seen = self.seen.lock().unwrap();
+        seen.log.push(format!("{now} {input:?}"));
         match input {
             Input::Assigned { partitions, .. } => {
                 seen.assignments += 1;

@@ -13,11 +13,11 @@ use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::conf;
 use super::error::Error;
 use super::ffi::{self, Call, Client, Conf};
 use super::mock::Mock;
 use super::secrets::{Secrets, Shown};
-use super::{Log, conf};
 use crate::broker::BrokerError;
 
 /// How long an administrative request may take.
@@ -158,7 +158,7 @@ impl Cluster {
         for (key, value) in own.into_iter().chain(users) {
             conf.set(key, value).map_err(Error::refused)?;
         }
-        let heard = Arc::new(Mutex::new((Log::default(), None)));
+        let heard = Arc::new(Mutex::new((Cause::default(), None)));
         let hook = heard.clone();
         let secrets = Secrets::of(&self.properties);
         let client = Client::new(
@@ -170,7 +170,7 @@ impl Cluster {
                     Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => {
                         heard.1 = Some(redact(reason))
                     }
-                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.push(redact(reason)),
+                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.hear(redact(reason)),
                     Call::Nonempty(_) | Call::Rebalance { .. } | Call::Statistics(_) => {}
                 }
             }),
@@ -195,9 +195,7 @@ impl Cluster {
             }
             if began.elapsed() >= timeout {
                 let waited = crate::Duration::from_nanos(began.elapsed().as_nanos() as u64);
-                // The line with the cause: "Connect to ipv4#... failed: Connection refused (after 0ms in state CONNECT)".
-                let cause = heard.0.0.iter().rev().find(|line| line.contains("failed")).cloned();
-                let (servers, reason) = (self.servers.clone(), cause.unwrap_or(reason));
+                let (servers, reason) = (self.servers.clone(), heard.0.0.clone().unwrap_or(reason));
                 return Err(BrokerError::Unreachable { servers, waited, reason }.into());
             }
         }
@@ -323,6 +321,26 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+}
+
+/// Why nothing answers, of all that librdkafka says about it: the latest line about a connection, such as "Connect to
+/// ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)".
+#[derive(Debug, Default)]
+struct Cause(Option<String>);
+
+impl Cause {
+    fn hear(&mut self, line: String) {
+        let says = |word: &str| line.contains(word);
+        // "1/1 brokers are down" and "Broker transport failure" only say that there is a cause.
+        if says("failed") || says("Failed") || says("isconnected") || says("refused") {
+            // Log lines begin with the thread's name, which nobody knows.
+            let line = match line.split_once("]: ") {
+                Some((thread, rest)) if thread.starts_with("[thrd:") => rest.to_owned(),
+                _ => line,
+            };
+            self.0 = Some(line);
+        }
     }
 }
 

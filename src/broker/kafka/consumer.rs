@@ -34,6 +34,8 @@ mod trouble;
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many records are dropped at a time.
+const STALE_SLICE: u32 = 1_000;
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -392,17 +394,28 @@ impl Consumer {
         }
     }
 
-    /// Gets the queues of these partitions anew, and has their records come to where we look for them. A partition that was taken
-    /// away has lost its forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
-    /// rd_kafka_toppar_op_fetch_start); and one whose topic was missing from the metadata for a while is another object in the
-    /// client, with a queue of its own (rdkafka_topic.c: rd_kafka_topic_partition_cnt_update). Its records would pile up where nobody
-    /// looks, or go to the consumer's queue.
+    /// Makes the queues of partitions ready that are about to be assigned.
+    ///
+    /// They are got anew: a partition whose topic was missing from the metadata for a while is another object in the client, with a
+    /// queue of its own (rdkafka_topic.c: rd_kafka_topic_partition_cnt_update), and its records would go to the consumer's queue.
+    ///
+    /// What is in them is of an earlier assignment. librdkafka would drop it, but only once the partition is fetched again
+    /// (rdkafka_partition.c: rd_kafka_toppar_op_fetch_start has the version that outdates it), which is after we have begun to look.
+    ///
+    /// And a partition that was taken away has lost its forwarding to the shared queue, and does not get librdkafka's own back
+    /// (rd_kafka_toppar_fetch_stop): its records would pile up where nobody looks.
     fn renew(&mut self, ids: &[PartitionId]) {
+        let mut stale = Vec::new();
         for id in ids {
             let Some(place) = self.setup.topics.iter().position(|t| t.id == id.topic) else { continue };
             let queue = self.client.partition_queue(&self.setup.topics[place].name, id.partition);
-            // None: without a partition there is nothing to come, and its assignment will say so.
+            // None: it is about to be gone again, and its assignment will fail or be taken back.
             let Some(queue) = queue else { continue };
+            // Its own, not what is behind the forwarding.
+            queue.split();
+            while queue.take(STALE_SLICE, &mut stale) > 0 {
+                stale.clear();
+            }
             let partition = id.partition as usize;
             if let Some(shared) = &self.shared {
                 if let Some(forwarded) = self.forwarded[place].get_mut(partition) {

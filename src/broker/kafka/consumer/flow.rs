@@ -19,11 +19,13 @@ impl Flow {
         Self { queues, turn: 0, peeked: None, dry: true }
     }
 
-    /// Looks at this queue for a partition from now on.
+    /// Looks at this queue for a partition from now on. What was seen of the partition before is gone.
     pub(super) fn renew(&mut self, partition: usize, queue: Queue, place: usize) {
+        if self.peeked.as_ref().is_some_and(|m| m.partition() as usize == partition) {
+            self.peeked = None;
+        }
         let Some(own) = self.queues.get_mut(partition) else { return };
-        queue.split();
-        // The former one first: if both are of the same partition, its end switches the notification off.
+        // The former one goes first: if both are of the same partition, its end switches the notification off.
         drop(std::mem::replace(own, queue));
         own.notify(place);
     }

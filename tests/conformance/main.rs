@@ -109,3 +109,7 @@ on_arms! {
     crate::bodies::isolation::a_topic_without_its_leader => a_topic_without_its_leader_holds_up_no_other: simulated mock;
     crate::bodies::isolation::fetches_answered_with_an_error => fetches_answered_with_an_error_hold_up_no_other: simulated mock;
 }
+
+on_every_arm! {
+    crate::bodies::isolation::a_service_stops_in_the_middle_of_an_outage => a_service_stops_in_the_middle_of_an_outage;
+}

@@ -1,10 +1,11 @@
 //! Brokers with a defect, which the bodies have to find.
 
-use fairdrain::Time;
 use fairdrain::broker::{Action, Broker, BrokerError, Input, Signal};
+use fairdrain::policy::Name;
+use fairdrain::{Run, Time};
 
-use crate::arm::{Arm, Stage};
-use crate::bodies::{delivery, take};
+use crate::arm::{Arm, Protocol, Stage};
+use crate::bodies::{delivery, groups, take};
 
 /// What is wrong with a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,12 @@ pub(crate) enum Defect {
     NeverDry,
     /// `Ready` is said once a topic and never again.
     ReadyOnce,
+    /// What is to be given back is given back at once, whatever the session still has of it.
+    AnswersRevocations,
+    /// What was handed out last comes once more after it has been revoked.
+    HandsOutRevoked,
+    /// Commits are said to have happened, and have not.
+    ForgetsCommits,
 }
 
 /// A broker with a defect.
@@ -31,16 +38,30 @@ pub(crate) struct Planted {
     defect: Defect,
     deliveries: u32,
     said: Vec<fairdrain::TopicId>,
+    last: Vec<Run>,
+    revoked: bool,
 }
 
 impl Planted {
     pub(crate) fn new(inner: Box<dyn Broker>, defect: Defect) -> Self {
-        Self { inner, defect, deliveries: 0, said: Vec::new() }
+        Self { inner, defect, deliveries: 0, said: Vec::new(), last: Vec::new(), revoked: false }
     }
 
     /// None: it is kept from whoever listens.
     fn distort(&mut self, mut input: Input) -> Option<Input> {
         match &mut input {
+            Input::Revoking { consumer, .. } => {
+                self.revoked = true;
+                if self.defect == Defect::AnswersRevocations {
+                    self.inner.submit(Action::RevokeDone { consumer: *consumer }).unwrap();
+                }
+            }
+            Input::Delivered { runs, .. } if self.defect == Defect::HandsOutRevoked && !runs.is_empty() => {
+                if core::mem::take(&mut self.revoked) {
+                    runs.append(&mut self.last);
+                }
+                self.last.clone_from(runs);
+            }
             Input::Delivered { runs, dry, .. } if !runs.is_empty() => {
                 self.deliveries += 1;
                 if self.deliveries % 3 == 0 {
@@ -71,6 +92,7 @@ impl Broker for Planted {
         match (&mut action, self.defect) {
             (Action::Poll { cap, .. }, Defect::IgnoresTheCap) => *cap += 1,
             (Action::Poll { fill, .. }, Defect::ReturnsTooSoon) => *fill = fairdrain::Fill::First,
+            (Action::Commit { offsets, .. }, Defect::ForgetsCommits) => offsets.clear(),
             (Action::Take { plan, .. }, Defect::TakesFromAnother) => plan[0].0 = fairdrain::TopicId(0),
             _ => {}
         }
@@ -138,4 +160,24 @@ fn a_broker_that_never_says_dry_is_found() {
 #[test]
 fn a_broker_that_says_ready_only_once_is_found() {
     finds(Defect::ReadyOnce, take::a_topic_taken_dry_is_ready_again_with_new_data, "new data: not within");
+}
+
+#[test]
+fn a_broker_that_does_not_wait_for_the_answer_to_a_revocation_is_found() {
+    finds(Defect::AnswersRevocations, groups::a_revocation_waits_until_it_is_answered, "though nothing was asked for");
+}
+
+#[test]
+fn a_broker_that_hands_out_what_was_revoked_is_found() {
+    let one = |stage: &Stage| groups::come_and_go(stage, Protocol::Cooperative, Name::Single);
+    finds(Defect::HandsOutRevoked, one, "handed out after they were revoked");
+}
+
+#[test]
+fn a_broker_that_forgets_commits_is_found() {
+    finds(
+        Defect::ForgetsCommits,
+        groups::a_member_goes_on_where_the_one_before_has_committed,
+        "a gap, or a repetition",
+    );
 }

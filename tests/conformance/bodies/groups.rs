@@ -172,7 +172,7 @@ pub(crate) fn members_that_come_and_go_drain_everything_once(stage: &Stage) {
     }
 }
 
-fn come_and_go(stage: &Stage, protocol: Protocol, scheduler: Name) {
+pub(crate) fn come_and_go(stage: &Stage, protocol: Protocol, scheduler: Name) {
     let mut plan = Plan::new(scheduler, 40, Some("g"));
     plan.per_record = Duration::from_micros(500);
     let layout = Layout::new(three_topics(600), vec![plan.clone(), plan.clone()]).protocol(protocol);

@@ -140,3 +140,50 @@ pub(crate) fn a_topic_without_its_leader(stage: &Stage) {
 pub(crate) fn fetches_answered_with_an_error(stage: &Stage) {
     isolates(stage, Trouble::FetchError);
 }
+
+/// In the middle of an outage that does not end by itself.
+pub(crate) fn a_service_stops_in_the_middle_of_an_outage(stage: &Stage) {
+    let trouble = if stage.differs(Point::No(Trouble::Deleted)) { Trouble::FetchError } else { Trouble::Deleted };
+    thread::scope(|scope| {
+        for scheduler in SCHEDULERS {
+            scope.spawn(move || stops(stage, scheduler, trouble));
+        }
+    });
+}
+
+fn stops(stage: &Stage, scheduler: Name, trouble: Trouble) {
+    let mut plan = Plan::new(scheduler, 50, Some("g"));
+    plan.per_record = Duration::from_millis(1);
+    let topics = ["A", "B", "C"].map(|name| topic(name, 1, RECORDS)).to_vec();
+    let mut layout = Layout::new(topics, vec![plan.clone(), plan.clone()]);
+    layout.prefetches_little = true;
+    layout.session_timeout_mock = Duration::from_millis(1_200);
+    let (from, until_) = (Duration::from_millis(500), Duration::from_secs(12));
+    layout.outage = Some(Outage { kind: trouble, topic: FAILING.index(), from, until: until_ });
+    let mut cluster = stage.lay_out(layout);
+    let mut first = [Service::start(&mut cluster, 0, &plan, 3, Commit::PerBatch)];
+    let told = |team: &[Service]| team[0].seen.failures.iter().any(|f| matches!(f.2, Failure::Fetch(_)));
+    until(&mut first, "the failure", LONG, told);
+    let asked = first[0].now;
+    stop(&mut first);
+    let took = first[0].now.since(asked);
+    assert!(cluster.outage().1.is_none_or(|over| over > first[0].now), "{scheduler}: the outage was over before");
+    assert!(took < Duration::from_secs(8), "{scheduler}: {took} to stop");
+    // Whoever goes on finds the others' positions committed, to the last record.
+    let mut second = [Service::start(&mut cluster, 1, &plan, 3, Commit::PerBatch)];
+    let (a, c) = (TopicId(0), TopicId(2));
+    let others = |team: &[Service]| [a, c].iter().all(|topic| delivered(&team[0], *topic).next().is_some());
+    until(&mut second, "the other topics", LONG, others);
+    for topic in [a, c] {
+        let of = |service: &Service| -> Vec<(i64, i64)> {
+            let runs = service.seen.processed.iter().filter(|(_, run)| run.partition.topic == topic);
+            runs.map(|(_, run)| (run.first, run.next)).collect()
+        };
+        let end = of(&first[0]).last().expect("it has been read").1;
+        let begin =
+            second[0].seen.delivered.iter().find(|(_, run)| run.partition.topic == topic).expect("awaited").1.first;
+        assert_eq!(begin, end, "{scheduler}: {topic:?} was not committed when the service stopped");
+    }
+    stop(&mut second);
+    println!("{:?} | {trouble:?} | {scheduler} | stopped in {took}", stage.arm);
+}

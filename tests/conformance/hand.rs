@@ -111,11 +111,6 @@ impl Hand {
         }
     }
 
-    /// Brings `now` up to date.
-    pub(crate) fn sync(&mut self) {
-        assert_eq!(self.next(Duration::ZERO), None, "nothing was asked for");
-    }
-
     /// Goes on until an input has something that is looked for.
     pub(crate) fn until<T>(&mut self, what: &str, within: Duration, mut find: impl FnMut(&Input) -> Option<T>) -> T {
         let by = self.now + within;
@@ -146,7 +141,7 @@ impl Hand {
     }
 
     pub(crate) fn poll_of(&mut self, consumer: ConsumerId, cap: u32, wait: Duration, fill: Fill) -> Handed {
-        self.sync_loosely();
+        self.sync();
         let asked = self.now;
         self.ask(Action::Poll { consumer, cap, wait, fill });
         let handed = self.delivered(asked);
@@ -155,7 +150,7 @@ impl Hand {
     }
 
     pub(crate) fn take(&mut self, plan: &[(TopicId, u32)]) -> Handed {
-        self.sync_loosely();
+        self.sync();
         let asked = self.now;
         self.ask(Action::Take { consumer: ONLY, plan: plan.to_vec() });
         let handed = self.delivered(asked);
@@ -187,8 +182,8 @@ impl Hand {
         }
     }
 
-    /// As `sync`; what comes meanwhile is dealt with.
-    pub(crate) fn sync_loosely(&mut self) {
+    /// Brings `now` up to date; what comes meanwhile is dealt with.
+    pub(crate) fn sync(&mut self) {
         while self.next(Duration::ZERO).is_some() {}
     }
 

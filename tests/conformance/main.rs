@@ -2,11 +2,9 @@
 //!
 //! A body is a function of a [`Stage`](arm::Stage). It sees no more than the seam: a [`Broker`](fairdrain::broker::Broker) driven by
 //! hand ([`hand`]), or sessions of a service ([`service`]). The macro `on_every_arm!` makes a test of it for each arm, so that
-//! `cargo test --test conformance` has `NAME::simulated`, `NAME::mock` and, ignored without a broker, `NAME::real`:
-//! ```text
-//! scripts/kafka run --override authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer \
-//!     --override allow.everyone.if.no.acl.found=true cargo test --test conformance -- --ignored --test-threads=1
-//! ```
+//! `cargo test --test conformance` has `NAME::simulated`, `NAME::mock` and, ignored without a broker, `NAME::real`. `.ci/run` has the
+//! that the broker needs for it: an authoriser, and short intervals for `group.protocol=consumer`.
+//!
 //! Where arms can't but differ, the table [`DIFFERENCES`] says in what and why; the bodies look there. `planted` runs bodies on brokers
 //! with a defect each, which they have to find.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]

@@ -14,7 +14,7 @@ use crate::hand::LONG;
 use crate::service::{SCHEDULERS, Service, stop, until};
 
 /// How much longer than in an undisturbed run the other topics may wait.
-const OTHERS_WAIT_LONGER: Duration = Duration::from_millis(1_500);
+const OTHERS_WAIT_LONGER: Duration = Duration::from_secs(2);
 /// How soon after its cause is gone a failure is over.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(12);
 

@@ -30,6 +30,8 @@ pub(crate) enum Point {
     NoConsumerProtocol,
     /// A rebalance waits for members that will not come.
     LeavingIsSlow,
+    /// A group takes no commits from the moment at which somebody wants to join.
+    NoCommitInRebalance,
     /// This can't be made to happen.
     No(Trouble),
 }
@@ -186,6 +188,8 @@ pub(crate) enum Trouble {
     LeaderGone,
     /// Fetches of it are answered with an error.
     FetchError,
+    /// Not the topic's: the group's coordinator does not know the member any more.
+    Expelled,
 }
 
 pub(crate) fn topic(name: &'static str, partitions: u32, records: u32) -> Topic {

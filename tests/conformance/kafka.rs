@@ -243,6 +243,7 @@ pub(crate) mod troubles {
                     mock.refuse_at(2, Api::Fetch, &[Refusal::Code(29)]).unwrap();
                 }
                 (Some(mock), Trouble::LeaderGone) => mock.broker_down(2).unwrap(),
+                (Some(mock), Trouble::Expelled) => mock.refuse(Api::Heartbeat, &[Refusal::Code(25)]),
                 (Some(mock), Trouble::FetchError) => {
                     // Each is tried again after fetch.error.backoff.ms, 500.
                     let unknown_error = [Refusal::Code(-1); 8];
@@ -261,7 +262,7 @@ pub(crate) mod troubles {
                 }
                 (Some(mock), Trouble::LeaderGone) => mock.broker_up(2).unwrap(),
                 // They have been used up.
-                (Some(_), Trouble::FetchError) => {}
+                (Some(_), Trouble::FetchError | Trouble::Expelled) => {}
                 (None, Trouble::Unauthorised) => acl::allow(&self.target, &self.topic.name),
                 (None, Trouble::Deleted) => put(&self.target, &[], std::slice::from_ref(&self.topic)).unwrap(),
                 (_, kind) => panic!("{kind:?} can't be made to happen here"),

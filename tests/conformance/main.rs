@@ -3,7 +3,7 @@
 //! A body is a function of a [`Stage`](arm::Stage). It sees no more than the seam: a [`Broker`](fairdrain::broker::Broker) driven by
 //! hand ([`hand`]), or sessions of a service ([`service`]). The macro `on_every_arm!` makes a test of it for each arm, so that
 //! `cargo test --test conformance` has `NAME::simulated`, `NAME::mock` and, ignored without a broker, `NAME::real`. `.ci/run` has the
-//! that the broker needs for it: an authoriser, and short intervals for `group.protocol=consumer`.
+//! properties that the broker needs for it: an authoriser, and short intervals for `group.protocol=consumer`.
 //!
 //! Where arms can't but differ, the table [`DIFFERENCES`] says in what and why; the bodies look there. `planted` runs bodies on brokers
 //! with a defect each, which they have to find.
@@ -33,12 +33,19 @@ const DIFFERENCES: &[(Arm, Point, &str)] = &[
     (Arm::Mock, Point::LeavingIsSlow,
         "in each rebalance the mock cluster waits for a second less than the session timeout, even if all members are there, and \
          gives away what has not been given back by then: that timeout is shorter there"),
+    (Arm::Mock, Point::NoCommitInRebalance,
+        "the mock cluster answers commits with REBALANCE_IN_PROGRESS until the rebalance is over; a real one takes them until the \
+         member has joined again. So what is processed meanwhile is processed again by whoever gets the partition"),
+    (Arm::Sim, Point::No(Trouble::Expelled),
+        "the simulated coordinator can't be told to forget a member that is not silent"),
     (Arm::Sim, Point::No(Trouble::Deleted),
         "the simulated cluster has fixed topics: to a client a deleted one looks like one whose fetches are answered with an error"),
     (Arm::Sim, Point::No(Trouble::Unauthorised),
         "the simulated cluster has no authorisation: likewise"),
     (Arm::Real, Point::No(Trouble::LeaderGone),
         "the broker that the tests start is the only one of its cluster"),
+    (Arm::Real, Point::No(Trouble::Expelled),
+        "a real coordinator forgets a member only if it is silent, and a member in this process is not"),
     (Arm::Real, Point::No(Trouble::FetchError),
         "a real broker can't be told to answer with an error; what makes it do so are the other troubles"),
 ];
@@ -110,4 +117,8 @@ on_arms! {
 
 on_every_arm! {
     crate::bodies::isolation::a_service_stops_in_the_middle_of_an_outage => a_service_stops_in_the_middle_of_an_outage;
+}
+
+on_arms! {
+    crate::bodies::groups::lost_partitions_come_back => lost_partitions_come_back: mock;
 }

@@ -133,9 +133,8 @@ fn scenario(layout: &Layout, plan: &Plan) -> Scenario {
                 until: outage.until,
                 kind: match outage.kind {
                     Trouble::LeaderGone => FaultKind::BrokerDown(1),
-                    Trouble::FetchError | Trouble::Deleted | Trouble::Unauthorised => {
-                        FaultKind::TopicFails(outage.topic as u32)
-                    }
+                    Trouble::FetchError => FaultKind::TopicFails(outage.topic as u32),
+                    kind => panic!("{kind:?} can't be made to happen here"),
                 },
             })
             .collect(),

@@ -120,13 +120,14 @@ fn at_an_interval_commits_go_by_the_clock() {
     let mut plan = Plan::new(Name::Fair, &target, &TOPICS, "g").quick();
     plan.commit = Commit::Interval(Duration::from_millis(200));
     plan.consumers.application = fairdrain::broker::kafka::Application::sleep(1, Duration::from_micros(250));
+    let began = Instant::now();
     let member = join(plan).unwrap();
     member.wait("everything", 20, |seen| seen.records() == 4_800);
+    let most = began.elapsed().as_millis() as u32 / 200 + 1;
     let seen = member.stop().unwrap();
-    let batches = seen.delivered.len() as u32;
-    let commits: u32 = seen.commits.values().sum();
-    // 1.2 s of work.
-    assert!((4..=10).contains(&commits), "{commits} commits, {batches} runs");
+    let (batches, commits) = (seen.delivered.len() as u32, seen.commits.values().sum::<u32>());
+    // 1.2 s of work at least.
+    assert!((4..=most).contains(&commits), "{commits} commits of {most}, {batches} runs");
 }
 
 #[test]

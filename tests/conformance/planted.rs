@@ -64,10 +64,10 @@ impl Planted {
             }
             Input::Delivered { runs, dry, .. } if !runs.is_empty() => {
                 self.deliveries += 1;
-                if self.deliveries % 3 == 0 {
+                if self.deliveries.is_multiple_of(3) {
                     match self.defect {
                         Defect::DropsARun if runs.len() > 1 => drop(runs.remove(0)),
-                        Defect::RepeatsARun => runs.push(runs[0].clone()),
+                        Defect::RepeatsARun => runs.push(runs[0]),
                         _ => {}
                     }
                 }
@@ -100,14 +100,9 @@ impl Broker for Planted {
     }
 
     fn next(&mut self) -> Result<(Time, Input), BrokerError> {
-        loop {
-            let (now, input) = self.inner.next()?;
-            if let Some(input) = self.distort(input) {
-                return Ok((now, input));
-            }
-            // Whatever arrives stands for the wake asked for; what is kept back must not.
-            return Ok((now, Input::Wake));
-        }
+        let (now, input) = self.inner.next()?;
+        // Whatever arrives stands for the wake asked for, also if nobody is to hear of it.
+        Ok((now, self.distort(input).unwrap_or(Input::Wake)))
     }
 
     fn has_input(&self) -> bool {

@@ -105,9 +105,9 @@ impl Service {
             }
             Input::Delivered { runs, .. } => {
                 for run in runs {
-                    seen.delivered.push((now, run.clone()));
+                    seen.delivered.push((now, *run));
                     if !seen.assigned.contains(&run.partition) {
-                        seen.strays.push((now, run.clone()));
+                        seen.strays.push((now, *run));
                     }
                 }
             }

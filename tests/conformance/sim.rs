@@ -23,7 +23,7 @@ pub(crate) struct SimCluster {
 
 enum Members {
     /// The only one, without a group; gone once it has joined.
-    One(Option<SimBroker>),
+    One(Option<Box<SimBroker>>),
     /// Members of groups.
     Fleet(Rc<RefCell<Fleet>>),
 }
@@ -41,7 +41,7 @@ impl SimCluster {
             Members::Fleet(Rc::new(RefCell::new(Fleet::new(&FleetConfig { group: group(&layout), instances }))))
         } else {
             assert_eq!(layout.members.len(), 1, "without a group there is nothing that members could share");
-            Members::One(Some(SimBroker::new(World::new(&world(&layout.members[0])))))
+            Members::One(Some(Box::new(SimBroker::new(World::new(&world(&layout.members[0]))))))
         };
         Self { members, layout }
     }
@@ -74,7 +74,7 @@ fn group_ids(layout: &Layout, plan: &Plan) -> Vec<String> {
 impl Open for SimCluster {
     fn join(&mut self, member: usize) -> (Box<dyn Broker>, Time) {
         match &mut self.members {
-            Members::One(broker) => (Box::new(broker.take().expect("it joins once")), Time::ZERO),
+            Members::One(broker) => (broker.take().expect("it joins once"), Time::ZERO),
             Members::Fleet(fleet) => {
                 let now = fleet.borrow().now();
                 (Box::new(SimMember::new(Rc::clone(fleet), member as u32)), now)

@@ -20,6 +20,8 @@ use super::mock::Mock;
 use super::secrets::{Secrets, Shown};
 use crate::broker::BrokerError;
 
+/// How long to look whether anybody is there when something has gone wrong.
+const GONE_AFTER: Duration = Duration::from_secs(2);
 /// How long an administrative request may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the clean-up may take, which nobody wants to wait for when the cluster is gone.
@@ -148,6 +150,14 @@ impl Cluster {
 
     pub(super) fn is_interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed)
+    }
+
+    /// What was refused, or rather that nobody is there any more to refuse anything.
+    pub(super) fn unless_gone(&self, error: Error) -> Error {
+        match self.probe(GONE_AFTER) {
+            Err(gone @ Error::Broker(BrokerError::Unreachable { .. })) => gone,
+            _ => error,
+        }
     }
 
     /// Waits for the first answer, and says how many brokers there are.

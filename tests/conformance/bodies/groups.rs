@@ -228,12 +228,8 @@ pub(crate) fn a_slow_application_keeps_its_group_and_what_is_fetched(stage: &Sta
     let handed = hand.poll(100, LONG, Fill::Full);
     let began = hand.now;
     hand.ask(Action::Process(handed.batch));
-    while let Some(input) = hand.next(LONG) {
-        match input {
-            Input::Processed(_) => break,
-            input => panic!("{input:?} while the application was at work"),
-        }
-    }
+    let batch = handed.batch;
+    assert_eq!(hand.next(LONG), Some(Input::Processed(batch)), "while the application was at work");
     let worked = hand.now.since(began);
     assert!(worked >= Duration::from_secs(10), "{worked}: no longer than max.poll.interval.ms");
     let handed = hand.poll(100, LONG, Fill::Full);

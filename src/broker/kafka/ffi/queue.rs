@@ -62,7 +62,7 @@ impl Queue {
 
     /// Calls the hook with this number whenever the queue stops being empty.
     pub(in super::super) fn notify(&mut self, token: usize) {
-        let waker = Box::new(Waker { hook: ptr::from_ref(self.client.hook()), token });
+        let waker = Box::new(Waker { hook: self.client.hook(), token });
         // SAFETY: `opaque` points into a box that lives until `drop` has disabled the notification, and the hook in it outlives
         // every queue.
         unsafe {

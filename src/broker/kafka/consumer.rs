@@ -380,7 +380,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
-        self.clear(&ids);
+        self.renew(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -397,25 +397,34 @@ impl Consumer {
 
     /// Makes the queues of partitions ready that are about to be assigned.
     ///
+    /// They are got anew: a partition whose topic was missing from the metadata for a while is another object in the client, with a
+    /// queue of its own (rdkafka_topic.c: rd_kafka_topic_partition_cnt_update), and its records would go to the consumer's queue.
+    ///
     /// What is in them is of an earlier assignment. librdkafka would drop it, but only once the partition is fetched again
     /// (rdkafka_partition.c: rd_kafka_toppar_op_fetch_start has the version that outdates it), which is after we have begun to look.
     ///
     /// And a partition that was taken away has lost its forwarding to the shared queue, and does not get librdkafka's own back
     /// (rd_kafka_toppar_fetch_stop): its records would pile up where nobody looks.
-    fn clear(&mut self, ids: &[PartitionId]) {
+    fn renew(&mut self, ids: &[PartitionId]) {
         let mut stale = Vec::new();
         for id in ids {
             let Some(place) = self.setup.topics.iter().position(|t| t.id == id.topic) else { continue };
+            let queue = self.client.partition_queue(&self.setup.topics[place].name, id.partition);
+            // None: it is about to be gone again, and its assignment will fail or be taken back.
+            let Some(queue) = queue else { continue };
+            // Its own, not what is behind the forwarding.
+            queue.split();
+            while queue.take(STALE_SLICE, &mut stale) > 0 {
+                stale.clear();
+            }
             let partition = id.partition as usize;
-            if let (Some(shared), Some(queue)) = (&self.shared, self.forwarded[place].get(partition)) {
-                // Its own, not what is behind the forwarding.
-                queue.split();
-                while queue.take(STALE_SLICE, &mut stale) > 0 {
-                    stale.clear();
+            if let Some(shared) = &self.shared {
+                if let Some(forwarded) = self.forwarded[place].get_mut(partition) {
+                    queue.forward(shared);
+                    *forwarded = queue;
                 }
-                queue.forward(shared);
             } else {
-                self.flows[place].clear(id.partition);
+                self.flows[place].renew(partition, queue, place);
             }
         }
     }

@@ -148,7 +148,7 @@ impl Shared {
             let started = Instant::now();
             let finished = match &mut process {
                 Some(process) => {
-                    process(run.clone());
+                    process(run);
                     true
                 }
                 None => self.sleep(started + cost),

@@ -19,17 +19,15 @@ impl Flow {
         Self { queues, turn: 0, peeked: None, dry: true }
     }
 
-    /// Drops what is there of a partition.
-    pub(super) fn clear(&mut self, partition: u32) {
-        if self.peeked.as_ref().is_some_and(|m| m.partition() == partition) {
+    /// Looks at this queue for a partition from now on. What was seen of the partition before is gone.
+    pub(super) fn renew(&mut self, partition: usize, queue: Queue, place: usize) {
+        if self.peeked.as_ref().is_some_and(|m| m.partition() as usize == partition) {
             self.peeked = None;
         }
-        let mut stale = Vec::new();
-        if let Some(queue) = self.queues.get(partition as usize) {
-            while queue.take(super::STALE_SLICE, &mut stale) > 0 {
-                stale.clear();
-            }
-        }
+        let Some(own) = self.queues.get_mut(partition) else { return };
+        // The former one goes first: if both are of the same partition, its end switches the notification off.
+        drop(std::mem::replace(own, queue));
+        own.notify(place);
     }
 
     /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.

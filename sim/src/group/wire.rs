@@ -109,7 +109,11 @@ pub(crate) enum Response {
         partitions: Vec<PartitionId>,
     },
     /// The member's epoch, and what it may have if that has changed.
-    Beat { id: MemberId, epoch: i32, assignment: Option<Vec<PartitionId>> },
+    Beat {
+        id: MemberId,
+        epoch: i32,
+        assignment: Option<Vec<PartitionId>>,
+    },
     /// A join, sync or beat is refused.
     Refused(Refusal),
     Alive(Result<(), Refusal>),

@@ -20,7 +20,7 @@ impl World {
         member.commit_until = core.now + cost;
         let sender = member.sender();
         let in_rebalance = matches!(member.phase, Phase::Joining | Phase::Syncing);
-        if sender.is_none() || (in_rebalance && client.refuses_commits_in_rebalance()) {
+        if (sender.is_none() && membership.share.is_none()) || (in_rebalance && client.refuses_commits_in_rebalance()) {
             member.commit_refusal =
                 Some(if sender.is_none() { Refusal::UnknownMember } else { Refusal::RebalanceInProgress });
             due(core, core.now, consumer, Due::CommitRefused);

@@ -31,6 +31,19 @@ impl World {
         membership.send(&mut self.core, consumer, Request::Join { id, instance, subscription });
     }
 
+    /// Manual assignment: the consumer has its share for as long as it lives, and is no member of anything.
+    pub(super) fn take_share(&mut self, consumer: u32) {
+        let Some(membership) = &mut self.membership else { return };
+        let (place, of) = membership.share.expect("it has a share");
+        let member = &mut membership.members[consumer as usize];
+        member.phase = Phase::Joined;
+        let mine = |topic: u32| member.topics.contains(&membership.topics[topic as usize]);
+        let slots = (0..).zip(&self.core.plan.slots);
+        let target = slots.filter(|(_, s)| s.id.partition % of == place && mine(s.id.topic.0)).map(|(slot, _)| slot);
+        let target = target.collect();
+        self.take_on(consumer, target);
+    }
+
     pub(super) fn sync(&mut self, consumer: u32, members: Option<Vec<Joined>>) {
         let Some(membership) = &mut self.membership else { return };
         let partitions: Vec<u32> = membership.names.topics.iter().map(|(_, n)| *n).collect();

@@ -19,6 +19,19 @@ impl Flow {
         Self { queues, turn: 0, peeked: None, dry: true }
     }
 
+    /// Drops what is there of a partition.
+    pub(super) fn clear(&mut self, partition: u32) {
+        if self.peeked.as_ref().is_some_and(|m| m.partition() == partition) {
+            self.peeked = None;
+        }
+        let mut stale = Vec::new();
+        if let Some(queue) = self.queues.get(partition as usize) {
+            while queue.take(super::STALE_SLICE, &mut stale) > 0 {
+                stale.clear();
+            }
+        }
+    }
+
     /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.
     pub(super) fn take(&mut self, quota: u32, messages: &mut Vec<Message>) {
         let mut left = quota;

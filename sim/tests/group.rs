@@ -263,8 +263,11 @@ fn the_same_seed_gives_the_same_fleet_and_a_clone_goes_on_as_the_original() {
     }
 }
 
+/// Group, client, instances, static, holding revocations, script.
+type Life = (GroupConfig, usize, u32, bool, bool, Vec<(u64, u8, u32)>);
+
 /// A fleet of 1 to 4, some script of starts, stops and deaths, any protocol, assignor and client.
-fn any_life() -> impl Strategy<Value = (GroupConfig, usize, u32, bool, bool, Vec<(u64, u8, u32)>)> {
+fn any_life() -> impl Strategy<Value = Life> {
     let interval = prop_oneof![Just(300u64), 8u64..40];
     let group = prop_oneof![
         Just(prompt(Assignor::Range)),

@@ -5,7 +5,7 @@
 //! by topic; parked fetches; the event loop shared with the application, so that nothing is fetched while the application does not
 //! await; retry after transport errors; `getmany(*partitions)` for schedulers that take.
 //!
-//! Does not model: rebalances and auto-commit (a group start is a delay, the group has one member), seek, pause, isolation levels,
+//! Does not model: auto-commit (a group start is a delay, except in a fleet), seek, pause, isolation levels,
 //! rack-aware fetching, out-of-range resets, the wake-up race of the loop's own 200 ms timeout (spec 3.5), contention of several
 //! replies read at once. `Ready` reports that a chunk has been buffered, as a task that awaits `getmany` would learn it.
 //!

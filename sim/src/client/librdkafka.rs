@@ -6,7 +6,7 @@
 //! `fetch.queue.backoff.ms`, after which the rotation begins anew; partition results becoming visible one by one while a response is
 //! parsed; the batch call that waits for all or the timeout; reconnect and error back-off; the derived `fetch.max.bytes`.
 //!
-//! Does not model: rebalances, pause, seek, auto-commit, statistics, preferred replicas, `max.poll.interval.ms`; pops between two
+//! Does not model: pause, seek, auto-commit, statistics, preferred replicas, `max.poll.interval.ms`; pops between two
 //! partitions' threshold tests; the doubling of a partition's limit (a current broker never returns a torn first batch); records
 //! that a call takes are gone from the queue at its beginning, as far as the thresholds can see.
 //!

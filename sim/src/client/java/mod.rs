@@ -10,8 +10,8 @@
 //! the topics that have a cap queued there, as Kafka Streams does with `buffered.records.per.partition`. The poll that returns
 //! records has asked for more before they can be paused: what then arrives stays in the client until they are resumed.
 //!
-//! Does not model: rebalances and auto-commit (a group start is a delay, the group has one member), seek, isolation levels, out-of-range
-//! resets, rack-aware fetching, `max.poll.interval.ms`; the jitter of reconnect back-off; what the socket buffers read ahead of a
+//! Does not model: auto-commit (a group start is a delay, except in a fleet), seek, isolation levels, out-of-range
+//! resets, rack-aware fetching; the jitter of reconnect back-off; what the socket buffers read ahead of a
 //! classic consumer's poll; sleeps of an async poll that a group's heartbeat ends. Versions up to 3.6 are made from source only.
 //!
 //! Source: Apache Kafka `clients/.../consumer/internals/` (below: the classes `AbstractFetch`, `FetchCollector`, `FetchBuffer`,

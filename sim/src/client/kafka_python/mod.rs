@@ -7,11 +7,12 @@
 //! socket is read: in 2.x only while a poll finds nothing or a commit waits, from 3.0 by a thread that gets on only while the
 //! calling thread blocks; whole chunks decoded at once (2.0.2), or records as they are handed out.
 //!
-//! Does not model: rebalances, auto-commit, seek, pause, the iterator interface, isolation levels, rack-aware fetching, out-of-range
+//! Does not model: auto-commit, seek, pause, the iterator interface, isolation levels, rack-aware fetching, out-of-range
 //! resets; the limit of 1 000 000 bytes a reply that 2.2.20, 2.3.2 and 3.0.0 had; reads by the heartbeat thread of a group's member
 //! (2.x); sends overtaken by a reply that the hand-over of the same poll completes (3.x: such a fetch is parked, the counts are the
 //! same); the interpreter lock between several consumers in threads; the set order of a topic's partitions in a request of 2.0.2
-//! (they come by number); a session lost with its broker is noticed at once.
+//! (they come by number); a session lost with its broker is noticed at once; that 3.x keeps the
+//! position of a partition that an eager rebalance gives back (our application goes back to what it has committed).
 //!
 //! Source: kafka-python 3.0.12, 2.2.15 and 2.0.2, `consumer/fetcher.py` (F), `consumer/group.py` (G),
 //! `consumer/subscription_state.py` (S); costs: recorded runs over loopback.

@@ -5,7 +5,7 @@ use std::path::Path;
 use fairdrain::Duration;
 use fairdrain::scenario::{
     Arrival, Assignor, Client, Commit, Departure, GroupProtocol, Instance, Leave, Origin, Parsed, Scenario, Sizes,
-    Start, bundled,
+    Start, bundled, bundled_of_clients,
 };
 
 const TOPIC: &str = "schema_version = 1\n[[topics]]\nname = \"A\"\nbacklog = 10\n";
@@ -291,17 +291,41 @@ fn every_bundled_scenario_reads_without_a_warning() {
     }
 }
 
+/// The names of the scenario files in a folder below `sim/scenarios`, as they are bundled.
+fn files_in(folder: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/scenarios").join(folder);
+    let mut files: Vec<String> = std::fs::read_dir(path)
+        .expect("a folder of scenarios")
+        .map(|e| e.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| format!("{folder}{}", path.file_stem().expect("a name").to_string_lossy()))
+        .collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn every_scenario_file_is_bundled() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sim/scenarios");
-    let mut files: Vec<String> = std::fs::read_dir(folder)
-        .expect("the folder of scenarios")
-        .map(|e| e.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned())
-        .collect();
-    let mut names: Vec<&str> = bundled().iter().map(|b| b.name).collect();
-    files.sort();
-    names.sort_unstable();
-    assert_eq!(files, names);
+    for (folder, group) in [("", bundled()), ("clients/", bundled_of_clients())] {
+        let mut names: Vec<&str> = group.iter().map(|b| b.name).collect();
+        names.sort_unstable();
+        assert_eq!(files_in(folder), names);
+    }
+}
+
+#[test]
+fn the_scenarios_of_clients_say_what_they_show_and_no_warning_is_a_surprise() {
+    let mut warned = Vec::new();
+    for b in bundled_of_clients() {
+        let p = Scenario::load(Path::new(b.name)).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(b.name, format!("clients/{}", p.scenario.name));
+        assert!(b.text.starts_with("# ") && !p.scenario.description.is_empty(), "{}", b.name);
+        warned.extend(warnings(&p));
+    }
+    // One cliff is so deep that the file itself warns of it; librdkafka has no cap of its own.
+    warned.retain(|w| !w.contains("used as the batch bound of the consume call"));
+    let [deep] = &warned[..] else { panic!("{warned:?}") };
+    assert!(deep.contains("aiokafka-tight-loop.toml") && deep.contains("polls with a timeout of 0"), "{deep}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use fairdrain::scenario::{self, Scenario, bundled};
+use fairdrain::scenario::{self, Bundled, Scenario, bundled, bundled_of_clients};
 
 use super::exit::{Exit, labelled, usage};
 use super::output::{Shown, note, print};
@@ -67,11 +67,14 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     }
 }
 
+/// First what schedulers are compared on, then, after an empty line, what single clients do.
 fn list() -> anyhow::Result<Exit> {
-    let longest = bundled().iter().map(|b| b.name.len()).max().unwrap_or(0);
-    let lines: String =
-        bundled().iter().map(|b| format!("{:<longest$}  {}\n", b.name, b.parsed().scenario.description)).collect();
-    print(lines.as_bytes())?;
+    let lines = |group: &[Bundled]| {
+        let longest = group.iter().map(|b| b.name.len()).max().unwrap_or(0);
+        let line = |b: &Bundled| format!("{:<longest$}  {}\n", b.name, b.parsed().scenario.description);
+        group.iter().map(line).collect::<String>()
+    };
+    print(format!("{}\n{}", lines(bundled()), lines(bundled_of_clients())).as_bytes())?;
     Ok(Exit::Fine)
 }
 
@@ -79,7 +82,7 @@ fn list() -> anyhow::Result<Exit> {
 fn show(scenario: &Path, shown: Shown) -> anyhow::Result<Exit> {
     let parsed = Scenario::load(scenario)?;
     warn(&parsed, shown);
-    let text = match bundled().iter().find(|b| b.name == scenario.as_os_str()) {
+    let text = match bundled().iter().chain(bundled_of_clients()).find(|b| b.name == scenario.as_os_str()) {
         Some(bundled) if !scenario.exists() => bundled.text.to_owned(),
         _ => std::fs::read_to_string(scenario)?,
     };

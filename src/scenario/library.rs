@@ -22,8 +22,11 @@ pub struct Bundled {
 }
 
 macro_rules! bundle {
-    ($($name:literal)*) => {
-        &[$(Bundled { name: $name, text: include_str!(concat!("../../sim/scenarios/", $name, ".toml")) }),*]
+    (in $folder:literal: $($name:literal)*) => {
+        &[$(Bundled {
+            name: concat!($folder, $name),
+            text: include_str!(concat!("../../sim/scenarios/", $folder, $name, ".toml")),
+        }),*]
     };
 }
 
@@ -31,6 +34,7 @@ macro_rules! bundle {
 #[must_use]
 pub fn bundled() -> &'static [Bundled] {
     bundle! {
+        in "":
         "documented-backlog"
         "documented-500"
         "documented-idle"
@@ -49,7 +53,77 @@ pub fn bundled() -> &'static [Bundled] {
     }
 }
 
+/// The scenarios of single clients: how each of them drains, and the settings at which it goes wrong, with what helps. They have the
+/// names of their files, `clients/` included; a fix has the name of its cliff and begins with `-by-` there.
+#[must_use]
+pub fn bundled_of_clients() -> &'static [Bundled] {
+    bundle! {
+        in "clients/":
+        "chunks"
+        "aiokafka-idle-stall"
+        "aiokafka-idle-stall-by-cap"
+        "aiokafka-idle-stall-by-wait"
+        "aiokafka-oversize"
+        "aiokafka-oversize-by-limit"
+        "aiokafka-shuffle"
+        "aiokafka-shuffle-by-chunk"
+        "aiokafka-shuffle-by-fair"
+        "aiokafka-tight-loop"
+        "aiokafka-tight-loop-by-timeout"
+        "java-async-sleep"
+        "java-async-sleep-by-classic"
+        "java-async-sleep-by-timeout"
+        "java-async-split"
+        "java-async-split-by-classic"
+        "java-async-split-by-work"
+        "java-exact-boundary"
+        "java-exact-boundary-by-513"
+        "java-names"
+        "java-names-by-chunk"
+        "java-names-by-fair"
+        "java-parked-fetch"
+        "java-parked-fetch-by-upgrade"
+        "java-parked-fetch-by-wait"
+        "java-subscribe"
+        "kafka-python-512"
+        "kafka-python-512-by-513"
+        "kafka-python-512-by-wait"
+        "kafka-python-default-cap"
+        "kafka-python-default-cap-by-cap"
+        "kafka-python-default-cap-by-wait"
+        "kafka-python-last-topic"
+        "kafka-python-last-topic-by-wait"
+        "librdkafka-1854"
+        "librdkafka-1854-by-fetch-max"
+        "librdkafka-300"
+        "librdkafka-300-by-fetch-max"
+        "librdkafka-300-by-split-queues"
+        "librdkafka-deep-queue"
+        "librdkafka-deep-queue-by-shallow"
+        "librdkafka-deep-queue-by-split-queues"
+        "librdkafka-endless"
+        "librdkafka-endless-by-fetch-max"
+        "librdkafka-endless-by-split-queues"
+        "librdkafka-last-batch"
+        "librdkafka-last-batch-by-timeout"
+        "librdkafka-names"
+        "librdkafka-names-by-chunk"
+        "librdkafka-names-by-split-queues"
+        "librdkafka-oversize"
+        "librdkafka-oversize-by-limit"
+        "librdkafka-split-holes"
+        "librdkafka-split-holes-by-wait"
+        "librdkafka-whole-second"
+        "librdkafka-whole-second-by-backoff"
+    }
+}
+
 impl Bundled {
+    /// Its name without the folder.
+    fn file_stem(&self) -> &'static str {
+        self.name.rsplit('/').next().unwrap_or(self.name)
+    }
+
     /// Reads it.
     ///
     /// # Panics
@@ -67,14 +141,16 @@ impl Scenario {
     /// # Errors
     /// Neither exists, it is no readable text of at most 1 MiB, or what it says is wrong.
     pub fn load(path: &Path) -> Result<Parsed, LoadError> {
-        let named = path.to_str().and_then(|name| bundled().iter().find(|b| b.name == name));
+        let all = || bundled().iter().chain(bundled_of_clients());
+        let named = path.to_str().and_then(|name| all().find(|b| b.name == name));
         let io = |error: std::io::Error| LoadError::Io { path: path.to_owned(), error };
         let found = match std::fs::metadata(path) {
             Ok(found) => found,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 let asked = path.display().to_string();
                 let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or(&asked);
-                let near = did_you_mean(stem, bundled().iter().map(|b| b.name)).map(str::to_owned);
+                let near = did_you_mean(stem, all().map(Bundled::file_stem));
+                let near = all().find(|b| Some(b.file_stem()) == near).map(|b| b.name.to_owned());
                 return named.map(Bundled::parsed).ok_or(LoadError::NotFound { asked, near });
             }
             Err(e) => return Err(io(e)),

@@ -19,7 +19,7 @@ pub use group::{
 };
 #[cfg(feature = "kafka")]
 pub(crate) use keys::is_secret;
-pub use library::{Bundled, bundled};
+pub use library::{Bundled, bundled, bundled_of_clients};
 pub use parse::Parsed;
 pub use provenance::Origin;
 pub use schema::{TEMPLATE, json_schema};

@@ -1,6 +1,5 @@
 //! What is asked for and when (`AbstractFetch`, `FetchSessionHandler`), and how answers enter the buffer.
 
-use super::cost::reading;
 use super::{Entry, Java, Version, hash};
 use crate::broker::{Ask, Request, SessionUse};
 use crate::output::Output;
@@ -208,7 +207,7 @@ impl Java {
         }
         let bytes = answers.iter().map(|a| a.slice.wire_bytes).sum();
         if !self.is_two_threaded() {
-            self.cost += reading(bytes);
+            self.cost += self.settings.costs.reading(bytes);
         }
         self.fresh = bytes > 0;
         core.conns[conn].answers = answers;

@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::record::{ConsumerId, LocalCause, TopicId};
 use crate::seed::Stream;
@@ -127,6 +128,10 @@ pub(crate) struct Java {
 }
 
 impl Java {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
@@ -248,14 +253,8 @@ impl Java {
 
     /// From the start to the first request.
     fn cold(&self) -> Duration {
-        match (self.settings.protocol, self.settings.version, self.group) {
-            (Protocol::Classic, _, false) => cost::START_CLASSIC,
-            (Protocol::Classic, _, true) => cost::START_CLASSIC_GROUP,
-            (Protocol::Consumer, Version::V4_2, false) => cost::START_ASYNC_4_2,
-            (Protocol::Consumer, Version::V4_2, true) => cost::START_ASYNC_4_2_GROUP,
-            (Protocol::Consumer, _, false) => cost::START_ASYNC_4_0,
-            (Protocol::Consumer, _, true) => cost::START_ASYNC_4_0_GROUP,
-        }
+        let costs = &self.settings.costs;
+        if self.group { costs.start_group } else { costs.start_assign }
     }
 
     pub(crate) fn timer(&mut self, core: &mut Core, timer: Timer) {
@@ -298,7 +297,7 @@ impl Java {
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
         let c = &core.conns[conn as usize];
-        let reading = cost::reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
+        let reading = self.settings.costs.reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
         self.nodes[node as usize].reconnects = 0;
         if self.is_two_threaded() || self.takes {
             let generation = c.generation;

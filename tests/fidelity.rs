@@ -113,6 +113,10 @@ fn free_runs_are_exact_where_the_clients_own_repeats_agree() {
     let mut repeatable = 0;
     for row in result["rows"].as_array().unwrap() {
         let is = |key: &str, value: &str| row[key] == value;
+        // Under `fair` their repeats differ: how much has arrived before a hand-over is a race.
+        if is("mode", "fair") {
+            continue;
+        }
         let assigned = !is("scenario", "documented-group");
         let agrees = is("client", "java") && is("protocol", "classic")
             || is("client", "kafka-python") && !is("version", "2.0.2") && assigned

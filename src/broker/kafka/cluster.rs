@@ -11,6 +11,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::conf;
@@ -209,6 +210,28 @@ impl Cluster {
                 return Err(BrokerError::Unreachable { servers, waited, reason }.into());
             }
         }
+    }
+
+    /// First offset and one after the last, by topic and partition.
+    pub(super) fn bounds(&self, topics: &[String]) -> Result<Vec<Vec<(i64, i64)>>, Error> {
+        // A consumer: a producer's or an administrator's request for the metadata of a topic may create it.
+        let client: BaseConsumer = self
+            .config()
+            .set("allow.auto.create.topics", "false")
+            .create()
+            .map_err(|e| Error::refused(e.to_string()))?;
+        let of_topic = |topic: &String| {
+            let unread = |e: rdkafka::error::KafkaError| Error::refused(format!("topic {topic} can't be read: {e}"));
+            let metadata = client.fetch_metadata(Some(topic), ADMIN_TIMEOUT).map_err(unread)?;
+            let found = metadata.topics().iter().find(|t| t.name() == topic && t.error().is_none());
+            let partitions = found.map_or(0, |t| t.partitions().len());
+            if partitions == 0 {
+                return Err(Error::refused(format!("there is no topic {topic} on {}", self.servers)));
+            }
+            let bounds = |partition| client.fetch_watermarks(topic, partition, ADMIN_TIMEOUT).map_err(unread);
+            (0..partitions as i32).map(bounds).collect()
+        };
+        topics.iter().map(of_topic).collect()
     }
 
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>, Error> {

@@ -210,6 +210,8 @@ pub enum Position {
     Beginning,
     /// At the group's committed position, or else at `auto.offset.reset`.
     Committed,
+    /// At this offset of every partition; at `auto.offset.reset` where that is gone already, or not there yet.
+    Offset(i64),
 }
 
 /// Who processes what is delivered. One run is processed by one worker, and a partition is with one worker at a time.

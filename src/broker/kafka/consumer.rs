@@ -266,6 +266,7 @@ impl Consumer {
                     // Without a request for the log's beginning.
                     Position::Beginning => 0,
                     Position::Committed => ffi::COMMITTED,
+                    Position::Offset(offset) => *offset,
                 };
                 for id in partitions {
                     if let Some(topic) = self.setup.topics.iter().find(|t| t.id == id.topic) {

@@ -34,6 +34,7 @@ pub use connect::{Application, Consumers, Groups, Position, Shape, Share, Topic}
 pub use error::Error;
 pub use mock::{Api, Mock, Refusal};
 pub use put::{NewTopic, Record, delete, put};
+pub use record::{From, Layout, Recorded, Recording, backlog, record};
 pub use run::{Drained, Outcome, Request, run};
 pub use statistics::Statistics;
 pub use verify::Verification;
@@ -56,6 +57,7 @@ mod load;
 mod mock;
 mod producer;
 mod put;
+mod record;
 mod run;
 mod runs;
 mod secrets;

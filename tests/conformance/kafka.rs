@@ -101,8 +101,10 @@ impl KafkaCluster {
             self.events.push(thread::spawn(move || {
                 sleep(outage.from);
                 trouble.begin();
-                times.lock().unwrap().0 = Some(Instant::now());
-                sleep(outage.until);
+                let begun = Instant::now();
+                times.lock().unwrap().0 = Some(begun);
+                // As long as was said, however long it took to bring it about.
+                thread::sleep(std(outage.until - outage.from));
                 // From when on the cause is on its way out: a topic made anew is there before its records are.
                 times.lock().unwrap().1 = Some(Instant::now());
                 trouble.end();

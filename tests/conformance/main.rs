@@ -8,6 +8,7 @@
 //! Where arms can't but differ, the table [`DIFFERENCES`] says in what and why; the bodies look there. `planted` runs bodies on brokers
 //! with a defect each, which they have to find.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real client runs in wall time, on threads")]
+#![cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "some bodies are for the arms on librdkafka only"))]
 
 use arm::{Arm, Point, Trouble};
 
@@ -58,8 +59,6 @@ macro_rules! on_every_arm {
 macro_rules! on_arms {
     ($($body:path => $name:ident: $($arm:ident)*;)*) => {$(
         mod $name {
-            use crate::arm::{Arm, Stage};
-
             $(on_arm! { $arm $body })*
         }
     )*};
@@ -69,14 +68,14 @@ macro_rules! on_arm {
     (simulated $body:path) => {
         #[test]
         fn simulated() {
-            $body(&Stage::on(Arm::Sim));
+            $body(&crate::arm::Stage::on(crate::arm::Arm::Sim));
         }
     };
     (mock $body:path) => {
         #[cfg(feature = "kafka")]
         #[test]
         fn mock() {
-            $body(&Stage::on(Arm::Mock));
+            $body(&crate::arm::Stage::on(crate::arm::Arm::Mock));
         }
     };
     (real $body:path) => {
@@ -84,7 +83,7 @@ macro_rules! on_arm {
         #[test]
         #[ignore = "needs a broker: scripts/kafka run --override ... cargo test --test conformance -- --ignored"]
         fn real() {
-            $body(&Stage::on(Arm::Real));
+            $body(&crate::arm::Stage::on(crate::arm::Arm::Real));
         }
     };
 }

@@ -57,10 +57,12 @@ impl Planted {
                 }
             }
             Input::Delivered { runs, .. } if self.defect == Defect::HandsOutRevoked && !runs.is_empty() => {
-                if core::mem::take(&mut self.revoked) {
-                    runs.append(&mut self.last);
+                // Again and again, so that it can't be an answer that has crossed the revocation.
+                if self.revoked {
+                    runs.append(&mut self.last.clone());
+                } else {
+                    self.last.clone_from(runs);
                 }
-                self.last.clone_from(runs);
             }
             Input::Delivered { runs, dry, .. } if !runs.is_empty() => {
                 self.deliveries += 1;

@@ -6,7 +6,7 @@ use fairdrain::broker::{Action, Broker, Fact, Failure, Input};
 use fairdrain::policy::{AnyPolicy, Name, Settings};
 use fairdrain::scenario::Commit;
 use fairdrain::session::{Config, Session};
-use fairdrain::{Duration, Fill, PartitionId, Run, Time, TopicId};
+use fairdrain::{ConsumerId, Duration, Fill, PartitionId, Run, Time, TopicId};
 
 use crate::arm::{Cluster, Plan};
 
@@ -17,6 +17,10 @@ const SLICE: Duration = Duration::from_millis(5);
 pub(crate) struct Service {
     session: Session<AnyPolicy>,
     broker: Box<dyn Broker>,
+    /// Consumers with a poll or take in progress.
+    asked: Vec<ConsumerId>,
+    /// Those of them that have been told of a revocation meanwhile: the answer may have been on its way. The session discards it.
+    crossing: Vec<ConsumerId>,
     /// What the session wants to be woken at.
     wake: Option<Time>,
     pub(crate) now: Time,
@@ -57,7 +61,16 @@ impl Service {
         };
         let config = Config::new(plan.scheduler, &settings, commit);
         let session = Session::new(AnyPolicy::new(plan.scheduler, &settings), config, now);
-        Self { session, broker, wake: None, now, closed: false, seen: Seen::default() }
+        Self {
+            session,
+            broker,
+            asked: Vec::new(),
+            crossing: Vec::new(),
+            wake: None,
+            now,
+            closed: false,
+            seen: Seen::default(),
+        }
     }
 
     /// Does what there is to do, for a slice of time.
@@ -68,7 +81,12 @@ impl Service {
         while let Some(action) = self.session.poll_action() {
             match action {
                 Action::Wake(at) => self.wake = Some(at),
-                action => self.broker.submit(action).unwrap(),
+                action => {
+                    if let Action::Poll { consumer, .. } | Action::Take { consumer, .. } = action {
+                        self.asked.push(consumer);
+                    }
+                    self.broker.submit(action).unwrap();
+                }
             }
         }
         let by = self.now + SLICE;
@@ -99,14 +117,20 @@ impl Service {
                 seen.assignments += 1;
                 seen.assigned.extend(partitions);
             }
-            Input::Revoking { partitions, lost, .. } => {
+            Input::Revoking { consumer, partitions, lost, .. } => {
+                if self.asked.contains(consumer) {
+                    self.crossing.push(*consumer);
+                }
                 seen.assigned.retain(|p| !partitions.contains(p));
                 seen.revocations.push((now, partitions.clone(), *lost));
             }
-            Input::Delivered { runs, .. } => {
+            Input::Delivered { consumer, runs, .. } => {
+                self.asked.retain(|c| c != consumer);
+                let crosses = self.crossing.contains(consumer);
+                self.crossing.retain(|c| c != consumer);
                 for run in runs {
                     seen.delivered.push((now, *run));
-                    if !seen.assigned.contains(&run.partition) {
+                    if !crosses && !seen.assigned.contains(&run.partition) {
                         seen.strays.push((now, *run));
                     }
                 }

@@ -30,6 +30,7 @@
 //! - [`policy`]: the schedulers, state machines without I/O; [`session`]: what they share.
 //! - [`broker`]: the seam between a session and a backend; [`drive`]: the one loop.
 //! - [`metrics`]: definitions, and the observer that folds a run; [`assemble`]: which inputs are complete.
+//! - [`copartition`]: whether the records of a key stay together when several instances share the work.
 //! - [`trace`]: runs poll by poll; [`fidelity`]: recordings of real clients, replayed; [`profile`]: what clients cost on a machine,
 //!   and [`calibrate`]: how that is found out from recordings.
 //! - With the feature `cli`: `compare` and `report`. With `kafka`: the real backend, `broker::kafka`.
@@ -44,8 +45,10 @@ pub mod broker;
 pub mod calibrate;
 #[cfg(feature = "cli")]
 pub mod compare;
+pub mod copartition;
 pub mod drive;
 pub mod fidelity;
+pub mod fleet;
 pub mod metrics;
 pub mod policy;
 pub mod profile;

@@ -6,6 +6,7 @@ use fairdrain_sim::World;
 
 use crate::broker::sim::{SimBroker, world_config};
 use crate::broker::{Action, BrokerError, Input, Signal};
+use crate::copartition::Refusal;
 use crate::drive::{Driven, Observer, drive};
 use crate::metrics::{End, Fold, Layout, RunMetrics};
 use crate::policy::{AnyPolicy, Incapable, Name, Settings};
@@ -33,6 +34,9 @@ pub enum RunError {
     /// The client can't do the scheduler.
     #[error(transparent)]
     Incapable(#[from] Incapable),
+    /// Some inputs might never be complete.
+    #[error(transparent)]
+    Split(#[from] Refusal),
     /// The backend can't do what was asked; says why.
     #[error("{0}")]
     Unsupported(String),
@@ -94,8 +98,15 @@ impl Simulation {
     /// Prepares the runs of a spec; its seed is not used.
     ///
     /// # Errors
-    /// [`RunError::Incapable`] if the client can't do the scheduler.
+    /// [`RunError::Incapable`] if the client can't do the scheduler; [`RunError::Unsupported`] if the scenario has several instances,
+    /// which [`FleetSimulation`](crate::fleet::FleetSimulation) runs.
     pub fn new(scenario: &Scenario, spec: &RunSpec) -> Result<Self, RunError> {
+        if scenario.has_instances() {
+            return Err(RunError::Unsupported(format!(
+                "{} has [[instances]]: it is no run of one process",
+                scenario.name
+            )));
+        }
         spec.scheduler.means(spec.client)?;
         let settings = scenario.settings(spec.client, spec.cap);
         let config = Config::new(spec.scheduler, &settings, scenario.consumer.commit);

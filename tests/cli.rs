@@ -295,3 +295,42 @@ fn a_scenario_may_be_a_path_or_a_name() {
     };
     assert_eq!(by("sim/scenarios/documented-backlog.toml"), by("documented-backlog"));
 }
+
+#[test]
+fn what_may_split_inputs_is_refused_before_anything_runs() {
+    let (code, said) = failure(&["run", "instances-crash", "-s", "multi"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("an input may never be complete") && said.contains("start = \"assign\""), "{said}");
+    let (code, said) = failure(&["compare", "instances-crash", "--assignment", "range,roundrobin"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("write assignor = \"range\" in [group]"), "{said}");
+    let (code, said) = failure(&["compare", "instances-crash", "-c", "aiokafka", "--assignment", "consumer:range"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("it has range, roundrobin, explicit"), "{said}");
+}
+
+#[test]
+fn flags_that_mean_nothing_with_instances_or_without_are_refused() {
+    for (args, word) in [
+        (&["compare", "documented-backlog", "--assignment", "range"][..], "no [[instances]]"),
+        (&["compare", "instances-crash", "--permute-names", "2"], "--permute-names"),
+        (&["run", "instances-crash", "--format", "jsonl"], "--format json"),
+        (&["run", "instances-crash", "--assignment", "rang"], "there are range"),
+        (&["compare", "instances-crash", "documented-500", "--format", "csv"], "one kind at a time"),
+    ] {
+        let (code, said) = failure(args);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(word), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn a_run_of_several_instances_is_one_table_and_the_same_twice() {
+    let args = ["run", "instances-split", "-s", "fair", "-c", "librdkafka", "--check-determinism"];
+    let text = stdout(&args);
+    for part in
+        ["instances: 1, 2, 3 from 0 s", "librdkafka 2.12 under fair: one seed", "inputs split", "instance 3: records"]
+    {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}

@@ -80,7 +80,7 @@ proptest! {
 
     #[test]
     fn a_legal_file_with_pieces_replaced(
-        which in 0..16_usize,
+        which in 0..20_usize,
         edits in proptest::collection::vec((any::<prop::sample::Index>(), 0..12_usize, 0..PIECES.len(), any::<bool>()), 1..4),
     ) {
         let mut text = bundled().get(which).map_or(TEMPLATE, |b| b.text).to_owned();

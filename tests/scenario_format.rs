@@ -180,6 +180,19 @@ fn commits_at_an_interval_have_one() {
 }
 
 #[test]
+fn what_changes_nothing_about_instances_is_a_warning() {
+    let alone = with("[group]\nstatic = true\n");
+    insta::assert_snapshot!(warnings(&alone).join("\n"), @"test.toml:6:10: `static` changes nothing without [[instances]]; add [[instances]] with a count, or take it out");
+    let explicit = "[consumer]\nstart = \"assign\"\nauto.commit.interval.ms = 100\n[group]\nassignor = \"range\"\n[[instances]]\ncount = 2\n";
+    insta::assert_snapshot!(warnings(&with(explicit)).join("\n"), @r#"
+    test.toml:7:27: `auto.commit.interval.ms` changes nothing without commit = "interval"; write commit = "interval", or take it out
+    test.toml:9:12: `assignor` changes nothing with start = "assign": nobody joins a group; start = "group" in [consumer]
+    "#);
+    let leaving = with("[[instances]]\n[[instances]]\nleaves = \"5 s\"\n");
+    insta::assert_snapshot!(warnings(&leaving).join("\n"), @r#"test.toml:5:1: instances that come and go without commits: their work is done again by the next owner; commit = "per-batch" or "interval" in [consumer] keeps what was done"#);
+}
+
+#[test]
 fn each_value_knows_where_it_comes_from() {
     let p = with("[consumer]\nmax_poll_records = 7\n");
     assert_eq!(p.origin("consumer", 0, "max.poll.records"), Some(Origin::File(6)));
@@ -277,7 +290,7 @@ until = "2 s"
 
 #[test]
 fn every_bundled_scenario_reads_without_a_warning() {
-    assert_eq!(bundled().len(), 15);
+    assert_eq!(bundled().len(), 19);
     for b in bundled() {
         let p = Scenario::load(Path::new(b.name)).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(p.scenario.name, b.name);

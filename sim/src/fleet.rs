@@ -177,6 +177,19 @@ impl Fleet {
         world
     }
 
+    /// Manual assignment instead of groups: instance i of n has the partitions p with p mod n = i of every topic, from what is
+    /// committed under its consumers' group ids. Only at time zero.
+    ///
+    /// # Panics
+    /// If the fleet has begun.
+    pub fn share_out(&mut self) {
+        assert_eq!(self.now, Time::ZERO, "the fleet has begun");
+        let of = self.len();
+        for (place, world) in (0..).zip(&mut self.worlds) {
+            world.membership.as_mut().expect("all worlds of a fleet have one").set_share(place, of);
+        }
+    }
+
     /// What an earlier run has committed. Only at time zero.
     ///
     /// # Panics

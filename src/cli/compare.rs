@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use fairdrain::compare::compare;
-use fairdrain::report::{Compared, Report, Results, SCHEMA_VERSION};
+use fairdrain::fleet::{Ways, compare_fleet};
+use fairdrain::report::{Compared, FleetCompared, Format, Report, Results, SCHEMA_VERSION};
 use fairdrain::run::{RunSpec, simulate_until};
 use fairdrain::scenario::Scenario;
 
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     select: select::Args,
 
+    #[command(flatten)]
+    sharing: select::Sharing,
+
     /// Deal the topics' names out anew N times: how much of the result is the luck of a name
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=10_000), help_heading = "What to run")]
     permute_names: u32,
@@ -53,7 +57,18 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     for path in &args.scenarios {
         let mut one = args.select.select(path, shown)?;
         one.plan.permute_names = args.permute_names;
+        let with_instances = one.clients[0].has_instances();
+        one.ways = args.sharing.ways(&one.clients[0], Ways::All)?;
+        if with_instances && args.permute_names > 0 {
+            usage!("--permute-names is for scenarios without [[instances]]: {} has some", one.clients[0].name);
+        }
         selected.push(one);
+    }
+    let with_instances = selected.iter().filter(|s| s.clients[0].has_instances()).count();
+    if args.output.format()? == Format::Csv && with_instances > 0 && with_instances < selected.len() {
+        usage!(
+            "scenarios with and without [[instances]] have different columns: compare them one kind at a time, or use --format json"
+        );
     }
     let place = args.backend.place()?;
     if matches!(place, Place::Real { .. }) && (args.permute_names > 0 || args.check_determinism) {
@@ -89,6 +104,9 @@ pub(crate) fn measure(
     backend: &backend::Args,
     twice: bool,
 ) -> anyhow::Result<Measured> {
+    if let (Place::Real { .. }, Some(one)) = (place, selected.iter().find(|s| s.clients[0].has_instances())) {
+        usage!("{} has [[instances]], which are simulated only; leave --backend out", one.clients[0].name);
+    }
     let stop = interrupt::listen()?;
     let mut environment = backend.environment();
     let done = match place {
@@ -103,16 +121,16 @@ pub(crate) fn measure(
             usage!("this program was built without the feature `kafka`: install it with default features")
         }
     };
-    let (scenarios, mut complete) = match done {
-        Runs::Done(scenarios, complete) => (scenarios, complete),
+    let (scenarios, fleets, mut complete) = match done {
+        Runs::Done { scenarios, fleets, complete } => (scenarios, fleets, complete),
         Runs::Differ(what) => return Ok(Measured::Differs(what)),
     };
     let seed = selected[0].plan.seed;
-    let results = Some(Results::new(scenarios));
+    let results = Some(Results::with_fleets(scenarios, fleets));
     let (deterministic, measured) = match place {
         Place::Simulation => (results, None),
         Place::Real { .. } if backend.with_simulation() => match simulate(selected, &stop, twice)? {
-            Runs::Done(scenarios, all) => {
+            Runs::Done { scenarios, complete: all, .. } => {
                 complete &= all;
                 (Some(Results::new(scenarios)), results)
             }
@@ -133,16 +151,37 @@ pub(crate) fn measure(
 /// What came of some runs.
 pub(crate) enum Runs {
     /// Results, and whether they are all that were planned.
-    Done(Vec<Compared>, bool),
+    Done {
+        /// Of scenarios of one process.
+        scenarios: Vec<Compared>,
+        /// Of scenarios with instances.
+        fleets: Vec<FleetCompared>,
+        /// Whether they are all.
+        complete: bool,
+    },
     /// Two times the same gave two results.
     Differ(String),
 }
 
 fn simulate(selected: &[Selected], stop: &AtomicBool, twice: bool) -> anyhow::Result<Runs> {
     let runner = &|scenario: &Scenario, spec: &RunSpec| simulate_until(scenario, spec, stop);
-    let mut scenarios = Vec::new();
+    let (mut scenarios, mut fleets) = (Vec::new(), Vec::new());
     let mut complete = true;
     for one in selected {
+        if one.clients[0].has_instances() {
+            let (compared, all) = compare_fleet(&one.clients, &one.plan, &one.ways, stop)?;
+            complete &= all;
+            if twice && complete {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+                let (again, all) = pool.install(|| compare_fleet(&one.clients, &one.plan, &one.ways, stop))?;
+                complete &= all;
+                if complete && again != compared {
+                    return Ok(Runs::Differ(format!("{} gave two different results", compared.scenario)));
+                }
+            }
+            fleets.push(compared);
+            continue;
+        }
         let (compared, all) = compare(&one.clients, &one.plan, runner, stop)?;
         complete &= all;
         if twice && complete {
@@ -156,7 +195,7 @@ fn simulate(selected: &[Selected], stop: &AtomicBool, twice: bool) -> anyhow::Re
         }
         scenarios.push(compared);
     }
-    Ok(Runs::Done(scenarios, complete))
+    Ok(Runs::Done { scenarios, fleets, complete })
 }
 
 fn difference(first: &Compared, second: &Compared) -> String {

@@ -38,8 +38,9 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// How a command ends that has this to report.
     pub(crate) fn of(report: &Report) -> Self {
-        let rows = || report.results().iter().flat_map(|c| &c.rows);
-        let any = |count: fn(&Ends) -> u32| rows().any(|r| count(&r.ends) > 0);
+        let fleets = || report.fleets().iter().flat_map(|f| &f.rows).map(|r| r.ends);
+        let rows = || report.results().iter().flat_map(|c| &c.rows).map(|r| r.ends).chain(fleets());
+        let any = |count: fn(&Ends) -> u32| rows().any(|ends| count(&ends) > 0);
         if !report.complete || any(|e| e.interrupted) {
             Self::Interrupted
         } else if rows().next().is_none() || any(|e| e.failed) {
@@ -97,7 +98,7 @@ fn known(error: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if error.is::<Usage>() || error.is::<LoadError>() || error.is::<TraceError>() || error.is::<ScenarioErrors>() {
         return Some(Exit::Usage);
     }
-    if let Some(RunError::Incapable(_)) = error.downcast_ref() {
+    if let Some(RunError::Incapable(_) | RunError::Split(_) | RunError::Unsupported(_)) = error.downcast_ref() {
         return Some(Exit::Usage);
     }
     if let Some(error) = error.downcast_ref::<FileError>() {

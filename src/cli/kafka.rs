@@ -70,7 +70,7 @@ pub(crate) fn drain(
         }
         scenarios.push(summarize(&one.clients, one.plan.seed, rows));
     }
-    Ok(Runs::Done(scenarios, !stop.load(Ordering::Relaxed)))
+    Ok(Runs::Done { scenarios, fleets: Vec::new(), complete: !stop.load(Ordering::Relaxed) })
 }
 
 fn fold(scenario: &Scenario, spec: &RunSpec) -> Fold {

@@ -18,6 +18,7 @@ mod interrupt;
 mod kafka;
 mod output;
 mod profile;
+mod record;
 mod report;
 mod rerun;
 mod run;
@@ -65,6 +66,8 @@ enum Command {
     Fidelity(fidelity::Args),
     /// Fit what clients cost to recordings, and write a profile of it for --profile
     Calibrate(calibrate::Args),
+    /// Record a real librdkafka's polls on a live cluster; reads only
+    Record(record::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),
     /// Say what this program was built with, and whether it works here
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(args) => report::run(&args, shown),
         Command::Fidelity(args) => fidelity::run(&args, shown),
         Command::Calibrate(args) => calibrate::run(&args, shown),
+        Command::Record(args) => record::run(&args, shown),
         Command::Scenario(args) => scenario::run(&args, shown),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use fairdrain::compare::{Plan, compare};
+use fairdrain::fleet::{Ways, compare_fleet};
 use fairdrain::report::{Format, Layout, Report, Results, SCHEMA_VERSION, file, render};
 use fairdrain::run::{RunSpec, simulate_until};
 use fairdrain::scenario::{Client, Scenario, bundled};
@@ -48,13 +49,16 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
         for client in [Client::Aiokafka, Client::Librdkafka] {
             clients.push(parsed.with_client(client)?.scenario);
         }
+        let with_instances = clients[0].has_instances();
         let plan = Plan { schedulers: vec![], caps: vec![], seed: clients[0].seed, seeds: None, permute_names: 0 };
-        let (compared, complete) = compare(
-            &clients,
-            &plan,
-            &|scenario: &Scenario, spec: &RunSpec| simulate_until(scenario, spec, &stop),
-            &stop,
-        )?;
+        let (results, complete) = if with_instances {
+            let (compared, complete) = compare_fleet(&clients, &plan, &Ways::All, &stop)?;
+            (Results::with_fleets(vec![], vec![compared]), complete)
+        } else {
+            let runner = &|scenario: &Scenario, spec: &RunSpec| simulate_until(scenario, spec, &stop);
+            let (compared, complete) = compare(&clients, &plan, runner, &stop)?;
+            (Results::new(vec![compared]), complete)
+        };
         if !complete {
             return Ok(Exit::Interrupted);
         }
@@ -62,7 +66,7 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
             schema_version: SCHEMA_VERSION,
             command: format!("fairdrain compare {} --client aiokafka,librdkafka", scenario.name),
             complete,
-            deterministic: Some(Results::new(vec![compared])),
+            deterministic: Some(results),
             measured: None,
             environment: backend::simulated(),
         };

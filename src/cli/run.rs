@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use fairdrain::fleet::Ways;
 use fairdrain::metrics::End;
 use fairdrain::report::Format;
 use fairdrain::run::{RunSpec, Simulation};
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     select: select::Args,
 
+    #[command(flatten)]
+    sharing: select::Sharing,
+
     /// Do it twice and fail with exit code 5 if the results differ
     #[arg(long, help_heading = "What to run")]
     check_determinism: bool,
@@ -44,7 +48,8 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     args.output.format()?;
-    let selected = [args.select.select_one(&args.scenario, shown)?];
+    let mut selected = [args.select.select_one(&args.scenario, shown)?];
+    selected[0].ways = args.sharing.ways(&selected[0].clients[0], Ways::Own)?;
     let place = args.backend.place()?;
     if matches!(place, Place::Real { .. }) {
         args.select.check_real()?;
@@ -65,7 +70,10 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
 }
 
 /// Writes the poll-by-poll trace of one run.
-fn trace(Selected { clients, plan }: &Selected, output: &output::Args) -> anyhow::Result<Exit> {
+fn trace(Selected { clients, plan, .. }: &Selected, output: &output::Args) -> anyhow::Result<Exit> {
+    if clients[0].has_instances() {
+        usage!("a trace is of one process, and this scenario has [[instances]]; use --format json");
+    }
     if plan.seeds != Some(1) {
         usage!("a trace is of one run: leave --seeds out");
     }

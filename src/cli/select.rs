@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fairdrain::compare::Plan;
+use fairdrain::fleet::{Way, Ways};
 use fairdrain::policy::Name;
 use fairdrain::scenario::{Client, Scenario};
 
@@ -43,11 +44,37 @@ pub(crate) struct Args {
     profile: profile::Args,
 }
 
+/// How instances share partitions.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "What to run")]
+pub(crate) struct Sharing {
+    /// How the instances of a scenario share partitions, separated by commas: range, roundrobin, cooperative-sticky,
+    /// consumer:range, consumer:uniform, explicit [default: run: the scenario's; compare: all that the client has]
+    #[arg(long = "assignment", value_name = "NAME", value_delimiter = ',')]
+    assignments: Vec<Way>,
+}
+
+impl Sharing {
+    /// The ways to be run with a scenario; `otherwise`, if none was asked for.
+    pub(crate) fn ways(&self, scenario: &Scenario, otherwise: Ways) -> anyhow::Result<Ways> {
+        if self.assignments.is_empty() {
+            return Ok(otherwise);
+        }
+        if !scenario.has_instances() {
+            usage!("--assignment: {} has no [[instances]] that could share partitions", scenario.name);
+        }
+        Ok(Ways::Listed(distinct(&self.assignments)))
+    }
+}
+
 /// A scenario once for each client, and what to do with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Selected {
     pub(crate) clients: Vec<Scenario>,
     pub(crate) plan: Plan,
+    /// With instances: how they share partitions.
+    pub(crate) ways: Ways,
 }
 
 impl Args {
@@ -96,7 +123,7 @@ impl Args {
                 }
             }
         }
-        Ok(Selected { clients, plan })
+        Ok(Selected { clients, plan, ways: Ways::Own })
     }
 
     /// Refuses what only a simulation can do.

@@ -23,6 +23,7 @@ pub use moments::{Moments, TopicMoments};
 
 mod choices;
 mod guide;
+mod hand_overs;
 mod kafka_python;
 mod moments;
 mod world;
@@ -106,11 +107,20 @@ impl Replay {
     /// # Errors
     /// As [`of`](Self::of).
     pub fn with(trace: &Trace, values: Option<&Values>) -> Result<Self, ReplayError> {
-        let attempt = Attempt::new(trace, values)?;
+        let moved = from_zero(trace);
+        let trace = moved.as_ref().unwrap_or(trace);
+        let mut attempt = Attempt::new(trace, values)?;
         let mut script = choices::recorded(trace)?;
         // With one consumer a topic there is one partition an answer, or nothing to choose that shows in the polls compared.
         if attempt.is_guided && trace.header.mode == Mode::Single {
             script = guide::choices(&attempt, script)?;
+        }
+        if trace.header.mode == Mode::Fair {
+            let exact = |waits: &[usize]| {
+                attempt.waits = waits.to_vec();
+                Ok(attempt.run(script.clone(), false)?.0)
+            };
+            attempt.waits = hand_overs::waits(exact)?;
         }
         attempt.run(script, false).map(|(replay, _)| replay)
     }
@@ -120,7 +130,8 @@ impl Replay {
     /// # Errors
     /// As [`of`](Self::of).
     pub fn free(trace: &Trace, values: Option<&Values>, seed: u64) -> Result<Self, ReplayError> {
-        let mut attempt = Attempt::new(trace, values)?;
+        let moved = from_zero(trace);
+        let mut attempt = Attempt::new(moved.as_ref().unwrap_or(trace), values)?;
         attempt.world = attempt.world.reseeded(seed);
         attempt.is_guided = false;
         attempt.run(Vec::new(), false).map(|(replay, _)| replay)
@@ -177,6 +188,19 @@ pub fn model_of(trace: &Trace) -> Result<Client, ReplayError> {
     written.parse().map_err(|_| ReplayError::Client(format!("{} {}", client.name, client.version)))
 }
 
+/// The trace of a run that did not begin at offset 0, as if it had: a model's logs begin there.
+fn from_zero(trace: &Trace) -> Option<Trace> {
+    let topics = &trace.header.scenario.topics;
+    topics.iter().find(|topic| topic.first_offsets.is_some())?;
+    let mut moved = trace.clone();
+    for Handed(name, partition, offset, _) in moved.polls.iter_mut().flat_map(|poll| &mut poll.r) {
+        let topic = topics.iter().find(|topic| topic.name == *name);
+        let firsts = topic.and_then(|topic| topic.first_offsets.as_ref());
+        *offset -= firsts.and_then(|firsts| firsts.get(*partition as usize)).unwrap_or(&0);
+    }
+    Some(moved)
+}
+
 /// A trace made ready to be replayed with this or that script.
 struct Attempt<'a> {
     trace: &'a Trace,
@@ -184,6 +208,8 @@ struct Attempt<'a> {
     world: World,
     /// Choices are found by trying instead of being drawn.
     is_guided: bool,
+    /// Under `fair`: the hand-overs before which the application waited.
+    waits: Vec<usize>,
 }
 
 impl<'a> Attempt<'a> {
@@ -193,7 +219,7 @@ impl<'a> Attempt<'a> {
             return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
         }
         let is_guided = trace.header.client.name == "java";
-        Ok(Self { trace, world: World::new(&set_up.world), set_up, is_guided })
+        Ok(Self { trace, world: World::new(&set_up.world), set_up, is_guided, waits: Vec::new() })
     }
 
     /// Partitions in this world.
@@ -216,7 +242,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn drive(&self, script: Vec<Choice>, until_it_differs: bool) -> Result<(Polls<'_>, Choices), ReplayError> {
-        let Self { trace, set_up, world, is_guided } = self;
+        let Self { trace, set_up, world, is_guided, waits } = self;
         let mut world = world.clone();
         world.choices().play(script);
         world.choices().start_recording();
@@ -229,7 +255,14 @@ impl<'a> Attempt<'a> {
         let mut session = Session::new(policy, config, Time::ZERO);
         let mut model = Polls::new(trace);
         model.until = until_it_differs.then_some(trace);
-        drive(&mut session, &mut broker, &mut model)?;
+        match hand_overs::recorded(trace, waits)? {
+            Some(plans) => {
+                let mut paced = hand_overs::Paced::new(broker, plans);
+                drive(&mut session, &mut paced, &mut model)?;
+                broker = paced.into_inner();
+            }
+            None => drop(drive(&mut session, &mut broker, &mut model)?),
+        }
         Ok((model, broker.world_mut().choices().clone()))
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct SetUp {
 impl SetUp {
     pub(super) fn of(header: &Header, values: Option<&Values>) -> Result<Self, ReplayError> {
         let (mut client, cap, fill) = client(header)?;
+        let cap = header.cap.unwrap_or(cap);
         let values = values.copied().or_else(|| Values::of_settings(&client)).unwrap_or_default();
         if let Some(costs) = client.costs_mut() {
             *costs = values.costs;

@@ -44,6 +44,10 @@ const HEADER: [&str; 34] = [
 const RUN_COLUMNS: std::ops::Range<usize> = 8..31;
 
 pub(super) fn render(report: &Report) -> String {
+    // Other columns: a file has one kind of lines.
+    if report.results().is_empty() && !report.fleets().is_empty() {
+        return super::fleet::csv(report.fleets());
+    }
     let mut out = ::csv::Writer::from_writer(Vec::new());
     let mut write =
         |record: &[String]| out.write_record(record).expect("a Vec takes everything, and all records have one length");
@@ -129,6 +133,6 @@ fn decimal(x: Option<f64>) -> String {
 
 /// A spreadsheet takes a cell that begins like this for a formula, and a scenario's name may come from anybody
 /// (OWASP, "CSV Injection"): an apostrophe in front makes it text.
-fn text(s: &str) -> String {
+pub(super) fn text(s: &str) -> String {
     if s.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{s}") } else { s.to_owned() }
 }

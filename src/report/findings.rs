@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::fleet;
 use super::model::{Compared, Report, Row};
 use super::remarks::{remarks, row_label};
 use super::units::{Micros, bytes, counted, grouped, ratio};
@@ -13,6 +14,11 @@ const AS_GOOD: f64 = 1.1;
 /// What the words in the tables mean, and what the backend's numbers are worth: a paragraph each.
 #[must_use]
 pub fn legend(report: &Report) -> Vec<String> {
+    let instances: Vec<_> = report.fleets().iter().flat_map(|f| &f.rows).collect();
+    let of_instances = if instances.is_empty() { Vec::new() } else { fleet::legend(&instances) };
+    if report.results().is_empty() {
+        return of_instances;
+    }
     let mut words = "TTCI, time to complete input: until a key (a station, an account) has had a record of every required topic \
                      processed; p50, p95 over the keys. Drain: until the whole backlog is processed. / bound: divided by the least \
                      that any scheduler could reach. Starved: waits longer than the scenario's starvation bound while others are \
@@ -24,7 +30,8 @@ pub fn legend(report: &Report) -> Vec<String> {
     if report.environment.backend == "mock" {
         words += " The mock cluster is right about what a client does and wrong about how long it takes: don't go by its times.";
     }
-    [words, schedulers(report)].into_iter().filter(|paragraph| !paragraph.is_empty()).collect()
+    let all = [words, schedulers(report)].into_iter().chain(of_instances);
+    all.filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
 /// What the schedulers in a report are, each in a clause.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::fleet::FleetRow;
 use super::model::{Report, Row};
 
 /// The report as one document.
@@ -21,12 +22,34 @@ struct Line<'a> {
     row: &'a Row,
 }
 
+/// The same of several instances.
+#[derive(Serialize)]
+struct FleetLine<'a> {
+    scenario: &'a str,
+    scenario_digest: &'a str,
+    seed: u64,
+    #[serde(flatten)]
+    row: &'a FleetRow,
+}
+
 /// One line a row, in the report's order.
 pub(super) fn lines(report: &Report) -> String {
     let mut out = String::new();
     for compared in report.results() {
         for row in &compared.rows {
             let line = Line {
+                scenario: &compared.scenario,
+                scenario_digest: &compared.scenario_digest,
+                seed: compared.seed,
+                row,
+            };
+            out += &serde_json::to_string(&line).expect("a row has string keys and finite numbers only");
+            out.push('\n');
+        }
+    }
+    for compared in report.fleets() {
+        for row in &compared.rows {
+            let line = FleetLine {
                 scenario: &compared.scenario,
                 scenario_digest: &compared.scenario_digest,
                 seed: compared.seed,

@@ -2,6 +2,7 @@
 
 use super::beside;
 use super::findings::{findings, legend};
+use super::fleet;
 use super::model::Report;
 use super::units::grouped;
 use super::view::{self, Grid};
@@ -38,6 +39,19 @@ pub(super) fn render(report: &Report) -> String {
         }
         out.push('\n');
     }
+    for compared in report.fleets() {
+        out += &format!("## {}\n\n{}\n\n", escaped(&compared.scenario), escaped(&compared.description));
+        for text in [fleet::load(compared, TOPICS_SHOWN), fleet::plan(compared)] {
+            out += &format!("{}.\n\n", escaped(&capitalized(&text)));
+        }
+        for grid in fleet::grids(compared, TOPICS_SHOWN) {
+            write(&mut out, &grid);
+        }
+        for finding in fleet::findings(compared) {
+            out += &format!("- {}\n", escaped(&finding));
+        }
+        out.push('\n');
+    }
     for text in legend(report) {
         out += &format!("{text}\n\n");
     }
@@ -68,6 +82,11 @@ fn write(out: &mut String, grid: &Grid) {
     if !grid.notes.is_empty() {
         out.push('\n');
     }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Text as text: nothing in a name may end a cell or become markup.

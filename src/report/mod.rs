@@ -3,6 +3,9 @@
 //! A [`Report`] is complete by itself: every exporter is a pure function of it, so that a stored report can be shown again in any
 //! format. Nothing here runs anything or knows how the numbers came about.
 
+pub use fleet::{
+    FleetCompared, FleetLoad, FleetMeasures, FleetRow, FleetTopicMeasures, InstanceMeasures, InstancePlan, Refused,
+};
 pub use model::*;
 pub use reduce::Pick;
 pub use remarks::Remark;
@@ -12,6 +15,7 @@ mod beside;
 mod csv;
 pub mod file;
 pub mod findings;
+mod fleet;
 mod json;
 mod markdown;
 mod model;

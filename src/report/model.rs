@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::fleet::FleetCompared;
 use super::units::Micros;
 
 /// Version of the JSON form. Raised when a key changes its meaning or goes; new keys don't raise it.
@@ -40,6 +41,12 @@ impl Report {
             _ => &[],
         }
     }
+
+    /// The results of several instances.
+    #[must_use]
+    pub fn fleets(&self) -> &[FleetCompared] {
+        self.deterministic.as_ref().or(self.measured.as_ref()).map_or(&[], |r| &r.fleets)
+    }
 }
 
 /// What was found out.
@@ -49,6 +56,9 @@ pub struct Results {
     pub fingerprint: String,
     /// One entry a scenario, in the order of the command line.
     pub scenarios: Vec<Compared>,
+    /// One entry a scenario with instances, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fleets: Vec<FleetCompared>,
 }
 
 impl Results {
@@ -56,7 +66,23 @@ impl Results {
     #[must_use]
     pub fn new(scenarios: Vec<Compared>) -> Self {
         let json = serde_json::to_vec(&scenarios).expect("a report has string keys and finite numbers only");
-        Self { fingerprint: digest(&json), scenarios }
+        Self { fingerprint: digest(&json), scenarios, fleets: Vec::new() }
+    }
+
+    /// The first seed of each scenario.
+    pub(super) fn seeds(&self) -> impl Iterator<Item = u64> + '_ {
+        self.scenarios.iter().map(|s| s.seed).chain(self.fleets.iter().map(|f| f.seed))
+    }
+
+    /// The same, with scenarios of several instances.
+    #[must_use]
+    pub fn with_fleets(scenarios: Vec<Compared>, fleets: Vec<FleetCompared>) -> Self {
+        if fleets.is_empty() {
+            return Self::new(scenarios);
+        }
+        let json =
+            serde_json::to_vec(&(&scenarios, &fleets)).expect("a report has string keys and finite numbers only");
+        Self { fingerprint: digest(&json), scenarios, fleets }
     }
 }
 

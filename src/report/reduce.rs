@@ -19,6 +19,17 @@ pub enum Pick {
     Worst,
 }
 
+impl Pick {
+    /// The place of the picked one among so many values, best first.
+    pub(super) fn rank(self, values: usize) -> usize {
+        match self {
+            Self::Best => 0,
+            Self::Median => (values - 1) / 2,
+            Self::Worst => values - 1,
+        }
+    }
+}
+
 impl Measures {
     /// The numbers of one run. `names` are the topics', in the scenario's order.
     #[must_use]
@@ -137,12 +148,7 @@ impl Statistic<'_> {
     fn of<T>(&self, metric: impl Fn(&Measures) -> T, badness: impl Fn(&T, &T) -> Ordering) -> T {
         let mut values: Vec<T> = self.runs.iter().map(metric).collect();
         values.sort_by(badness);
-        let rank = match self.pick {
-            Pick::Best => 0,
-            Pick::Median => (values.len() - 1) / 2,
-            Pick::Worst => values.len() - 1,
-        };
-        values.swap_remove(rank)
+        values.swap_remove(self.pick.rank(values.len()))
     }
 }
 

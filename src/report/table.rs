@@ -3,6 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::findings::{findings, legend};
+use super::fleet::{self, FleetCompared};
 use super::model::{Compared, Report};
 use super::units::grouped;
 use super::view::{self, Grid};
@@ -19,7 +20,10 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
     for compared in report.results() {
         scenario(&mut out, compared, report.beside(), width);
     }
-    if !report.results().is_empty() {
+    for compared in report.fleets() {
+        instances(&mut out, compared, width);
+    }
+    if !report.results().is_empty() || !report.fleets().is_empty() {
         for text in legend(report) {
             paragraph(&mut out, &text, "", width);
         }
@@ -29,7 +33,7 @@ pub(super) fn render(report: &Report, layout: &Layout) -> String {
         paragraph(&mut out, "INCOMPLETE: interrupted before all runs were done.", "", width);
     }
     if let Some(results) = &report.deterministic {
-        let seeds: Vec<String> = results.scenarios.iter().map(|s| s.seed.to_string()).collect();
+        let seeds: Vec<String> = results.seeds().map(|seed| seed.to_string()).collect();
         out += &format!("seed {}, fingerprint {}\n", dedup(seeds).join(", "), results.fingerprint);
     }
     if report.measured.is_some() {
@@ -78,6 +82,20 @@ fn scenario(out: &mut String, compared: &Compared, simulated: &[Compared], width
         out.push('\n');
     }
     for finding in findings(compared) {
+        paragraph(out, &finding, "", width);
+    }
+    out.push('\n');
+}
+
+fn instances(out: &mut String, compared: &FleetCompared, width: usize) {
+    paragraph(out, &format!("{}: {}", compared.scenario, compared.description), "", width);
+    paragraph(out, &fleet::load(compared, TOPICS_SHOWN), "  ", width);
+    paragraph(out, &fleet::plan(compared), "  ", width);
+    out.push('\n');
+    for grid in fleet::grids(compared, TOPICS_SHOWN) {
+        write(out, &grid, width);
+    }
+    for finding in fleet::findings(compared) {
         paragraph(out, &finding, "", width);
     }
     out.push('\n');

@@ -244,11 +244,16 @@ fn seeds(rows: &[&Row]) -> String {
 }
 
 fn line(label: &str, rows: &[&Row], cell: impl Fn(&Row) -> String) -> Vec<String> {
+    line_of(label, rows, cell)
+}
+
+/// A label, and a cell for each row of whatever kind.
+pub(super) fn line_of<R>(label: &str, rows: &[&R], cell: impl Fn(&R) -> String) -> Vec<String> {
     std::iter::once(label.to_owned()).chain(rows.iter().map(|r| cell(r))).collect()
 }
 
 /// Both, if they differ; a common unit is said once: `50.0 / 52.0 ms`.
-fn pair(median: String, worst: String) -> String {
+pub(super) fn pair(median: String, worst: String) -> String {
     if median == worst {
         return median;
     }
@@ -262,7 +267,7 @@ fn pair(median: String, worst: String) -> String {
     }
 }
 
-fn time(t: Option<Micros>) -> String {
+pub(super) fn time(t: Option<Micros>) -> String {
     t.map_or_else(|| "never".into(), |t| t.to_string())
 }
 

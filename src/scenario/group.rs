@@ -154,6 +154,20 @@ impl Protocol {
     }
 }
 
+impl Client {
+    /// The assignors that it has under a protocol; none, if it has no such protocol.
+    #[must_use]
+    pub fn assignors(self, protocol: Protocol) -> &'static [Assignor] {
+        use Assignor::{CooperativeSticky, Range, RoundRobin, Uniform};
+        match (protocol, self.name()) {
+            (Protocol::Consumer, "aiokafka" | "kafka-python" | "java") | (Protocol::Classic, "java-async") => &[],
+            (Protocol::Consumer, _) => &[Range, Uniform],
+            (Protocol::Classic, "aiokafka" | "kafka-python") => &[Range, RoundRobin],
+            (Protocol::Classic, _) => &[Range, RoundRobin, CooperativeSticky],
+        }
+    }
+}
+
 impl Assignor {
     /// The one a client uses unless it is told otherwise. aiokafka's alone is not `range` with the classic protocol
     /// (`consumer.py`: `partition_assignment_strategy=(RoundRobinPartitionAssignor,)`); the broker's first is `uniform`.

@@ -2,7 +2,7 @@
 
 use super::check::Read;
 use super::group::{Assignor, Departure, Group, Ids, Instance, Leave, OffsetReset, Partitioner, Protocol};
-use super::group_keys::SESSION_TIMEOUT_MS;
+use super::group_keys::{GROUP, SESSION_TIMEOUT_MS};
 use super::keys::{Key, Table};
 use super::read::{Findings, Reader};
 use super::resolve::unwritten;
@@ -149,17 +149,14 @@ fn protocol(out: &mut Findings, g: &Group, client: Client, group: &Reader) {
         }
         _ => {}
     }
-    let has = match g.protocol {
-        Protocol::Consumer => "range, uniform",
-        Protocol::Classic if matches!(model, "aiokafka" | "kafka-python") => "range, roundrobin",
-        Protocol::Classic => "range, roundrobin, cooperative-sticky",
-    };
-    if !has.split(", ").any(|assignor| assignor == g.assignor.as_str()) {
+    let assignors = client.assignors(g.protocol);
+    if !assignors.contains(&g.assignor) {
         let who = match g.protocol {
             Protocol::Consumer => "the consumer protocol".to_owned(),
             Protocol::Classic => format!("{model} with the classic protocol"),
         };
         let problem = Problem::new(format!("{who} has no assignor `{}`", g.assignor.as_str()));
+        let has = assignors.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
         out.error(group.at("assignor"), problem.help(format!("there are {has}")));
     }
     if g.protocol == Protocol::Consumer {
@@ -172,7 +169,7 @@ fn protocol(out: &mut Findings, g: &Group, client: Client, group: &Reader) {
 
 /// What of the instances makes no sense, or makes no difference.
 pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>) {
-    let Read { instances: entries, group, consumer, faults, .. } = *read;
+    let &Read { instances: entries, group, consumer, faults, .. } = read;
     for r in entries.iter().filter(|r| r.sound(&["joins", "leaves", "returns"])) {
         let (joins, leaves, returns) = (r.duration("joins"), r.duration_given("leaves"), r.duration_given("returns"));
         if let Some(at) = leaves.filter(|at| *at <= joins) {
@@ -193,7 +190,25 @@ pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>)
         }
     }
     if s.instances.is_empty() {
+        for key in GROUP.keys.iter().filter(|key| group.has(key.name)) {
+            let problem = Problem::new(format!("`{}` changes nothing without [[instances]]", key.name));
+            out.warn(group.at(key.name), problem.help("add [[instances]] with a count, or take it out"));
+        }
         return;
+    }
+    if !s.instances.iter().any(|i| i.joins.is_zero()) && out.errors.is_empty() {
+        let problem = Problem::new("time zero is when the first instance joins, and none joins at 0 s");
+        out.error(entries[0].at("joins"), problem.help("joins = \"0 s\""));
+    }
+    for (topic, entry) in s.topics.iter().zip(read.entry_of_topic).filter(|(t, _)| t.keys < t.partitions) {
+        let r = &read.topics[*entry];
+        if r.sound(&["keys", "partitions"]) {
+            let problem = Problem::new(format!(
+                "`{}` has {} keys in {} partitions: with [[instances]] a key is in one partition, and some would have none",
+                topic.name, topic.keys, topic.partitions
+            ));
+            out.error(r.at("keys"), problem.help(format!("keys = {} or more", topic.partitions)));
+        }
     }
     let crash = s.faults.iter().zip(faults).find(|(f, _)| f.kind == FaultKind::Crash);
     if let (Some((_, fault)), true) = (crash, out.errors.is_empty()) {

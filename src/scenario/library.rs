@@ -50,6 +50,10 @@ pub fn bundled() -> &'static [Bundled] {
         "failing-topic"
         "crash-restart"
         "already-fair"
+        "instances-rolling"
+        "instances-crash"
+        "instances-static"
+        "instances-split"
     }
 }
 

@@ -69,6 +69,8 @@ pub(crate) struct Membership {
     incarnation: u32,
     /// Leaves that have not been answered yet, when closing.
     leaving: Option<u32>,
+    /// Instead of joining groups: place and number of instances that share the partitions out.
+    share: Option<(u32, u32)>,
     /// Requests that the fleet has not picked up yet.
     pub(crate) outbox: VecDeque<Sent>,
 }
@@ -110,6 +112,9 @@ enum Then {
     /// Take on what has been assigned; and rejoin or say so, so that others get what was revoked.
     Adopt(Vec<u32>),
 }
+
+/// A commit that is not sent yet: whose, and what.
+type QueuedCommit = (Option<Sender>, Vec<(PartitionId, i64)>);
 
 /// A partition whose start position is being looked up.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +158,7 @@ struct Member {
     poll_interval: Timeout,
     polling: bool,
     /// A commit that waits behind a join on the same connection.
-    queued_commit: Option<(Option<Sender>, Vec<(PartitionId, i64)>)>,
+    queued_commit: Option<QueuedCommit>,
     /// Consumer protocol: the commit in progress, in case that it crosses a new epoch on its way.
     commit: Option<(i32, Vec<(PartitionId, i64)>)>,
     /// When the commit in progress may return at the earliest.
@@ -186,8 +191,14 @@ impl Membership {
             opened: false,
             incarnation: 0,
             leaving: None,
+            share: None,
             outbox: VecDeque::new(),
         }
+    }
+
+    /// Its consumers join no groups, but take the partitions p with p mod `of` = `place`.
+    pub(crate) fn set_share(&mut self, place: u32, of: u32) {
+        self.share = Some((place, of));
     }
 
     /// The process is gone: nobody in it is a member any more. (The coordinator does not know yet.)
@@ -216,6 +227,8 @@ impl Membership {
         let member = &mut self.members[consumer as usize];
         let Some(sender) = member.sender() else { return false };
         member.id = None;
+        // The answer to a heartbeat that is out comes before that to the leave, and is none to a join.
+        member.void_beats += u32::from(core::mem::take(&mut member.beating));
         match (self.config.protocol, sender.instance) {
             (Protocol::Classic, Some(_)) => return false,
             (Protocol::Classic, None) => self.send(core, consumer, Request::Leave { sender }),
@@ -356,7 +369,8 @@ impl World {
         let Some(membership) = &mut self.membership else { return };
         let member = &mut membership.members[consumer as usize];
         member.polling = false;
-        if self.clients[consumer as usize].has_poll_interval()
+        if membership.share.is_none()
+            && self.clients[consumer as usize].has_poll_interval()
             && let Some(at) = member.poll_interval.set(self.core.now + membership.config.max_poll_interval)
         {
             due(&mut self.core, at, consumer, Due::PollInterval);
@@ -376,7 +390,7 @@ impl World {
         member.commit_until = core.now + cost;
         let sender = member.sender();
         let in_rebalance = matches!(member.phase, Phase::Joining | Phase::Syncing);
-        if sender.is_none() || (in_rebalance && client.refuses_commits_in_rebalance()) {
+        if (sender.is_none() && membership.share.is_none()) || (in_rebalance && client.refuses_commits_in_rebalance()) {
             member.commit_refusal =
                 Some(if sender.is_none() { Refusal::UnknownMember } else { Refusal::RebalanceInProgress });
             due(core, core.now, consumer, Due::CommitRefused);
@@ -417,7 +431,10 @@ impl World {
         let member = &mut membership.members[consumer as usize];
         match what {
             Due::Start => {
-                if member.phase == Phase::Starting {
+                if member.phase != Phase::Starting {
+                } else if membership.share.is_some() {
+                    self.take_share(consumer);
+                } else {
                     self.join(consumer);
                 }
             }
@@ -592,6 +609,19 @@ impl World {
         let subscription = Subscription { topics: member.topics.clone(), owned, generation };
         let (id, instance) = (member.id, member.instance);
         membership.send(&mut self.core, consumer, Request::Join { id, instance, subscription });
+    }
+
+    /// Manual assignment: the consumer has its share for as long as it lives, and is no member of anything.
+    fn take_share(&mut self, consumer: u32) {
+        let Some(membership) = &mut self.membership else { return };
+        let (place, of) = membership.share.expect("it has a share");
+        let member = &mut membership.members[consumer as usize];
+        member.phase = Phase::Joined;
+        let mine = |topic: u32| member.topics.contains(&membership.topics[topic as usize]);
+        let slots = (0..).zip(&self.core.plan.slots);
+        let target = slots.filter(|(_, s)| s.id.partition % of == place && mine(s.id.topic.0)).map(|(slot, _)| slot);
+        let target = target.collect();
+        self.take_on(consumer, target);
     }
 
     fn sync(&mut self, consumer: u32, members: Option<Vec<Joined>>) {

@@ -6,8 +6,9 @@
 //! the entry that a cap used up exactly and that still counts as buffered; the prefetch that leaves with the poll that returns;
 //! the fetch of idle partitions that parks (up to 3.9) and the rule that replaced it (KAFKA-17182); answers that a classic consumer
 //! sees only in a blocking call; split answers, stale requests and stalls of the async consumer of 4.2 and 4.3.
-//! Selective take: the application polls whatever its own queue of a topic lacks and pauses the topics that have a cap queued there,
-//! as Kafka Streams does with `buffered.records.per.partition`.
+//! Selective take: the application polls all that has arrived into its own queue of each topic and, before each hand-over, pauses
+//! the topics that have a cap queued there, as Kafka Streams does with `buffered.records.per.partition`. The poll that returns
+//! records has asked for more before they can be paused: what then arrives stays in the client until they are resumed.
 //!
 //! Does not model: rebalances and auto-commit (a group start is a delay, the group has one member), seek, isolation levels, out-of-range
 //! resets, rack-aware fetching, `max.poll.interval.ms`; the jitter of reconnect back-off; what the socket buffers read ahead of a
@@ -120,8 +121,10 @@ pub(crate) struct Java {
     takes: bool,
     local: Vec<VecDeque<(i64, u32)>>,
     turns: Vec<u32>,
-    /// Records queued for a topic at which it is paused.
+    /// Records queued for a topic at which it is paused: a cap.
     enough: u64,
+    /// By topic, whether the application had paused it when it polled last.
+    paused: Vec<bool>,
 }
 
 impl Java {
@@ -175,7 +178,8 @@ impl Java {
             takes: config.takes,
             local: vec![VecDeque::new(); if config.takes { partitions.len() } else { 0 }],
             turns: vec![0; config.topics.len()],
-            enough: 1,
+            enough: u64::MAX,
+            paused: vec![false; config.topics.len()],
             partitions,
         }
     }

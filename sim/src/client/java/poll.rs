@@ -190,7 +190,8 @@ impl Java {
     pub(crate) fn take(&mut self, core: &mut Core, plan: &[(TopicId, u32)]) {
         let (mut runs, mut dry) = (Vec::new(), Vec::new());
         let first_topic = core.plan.consumers[self.consumer as usize].topics.start;
-        self.enough = u64::from(plan.iter().map(|(_, cap)| *cap).max().unwrap_or(1)).max(self.enough);
+        // A plan is always of a whole cap.
+        self.enough = plan.iter().map(|(_, records)| u64::from(*records)).sum();
         for &(topic, cap) in plan {
             let place = &core.plan.topics[topic.index()];
             let (first, partitions) = (place.first - self.base, place.partitions);
@@ -217,6 +218,7 @@ impl Java {
                 dry.push(topic);
             }
         }
+        self.pause_and_resume(core);
         self.send_fetches(core);
         self.update_causes(core);
         let handed: u64 = runs.iter().map(|r: &Run| u64::from(r.records)).sum();

@@ -114,11 +114,11 @@ fn free_runs_are_exact_where_the_clients_own_repeats_agree() {
     for row in result["rows"].as_array().unwrap() {
         let is = |key: &str, value: &str| row[key] == value;
         let assigned = !is("scenario", "documented-group");
-        // The two runs of `fair` through pause and resume took 31 and 32 polls.
-        let agrees = is("client", "java") && is("protocol", "classic") && !is("mode", "fair")
+        let agrees = is("client", "java") && is("protocol", "classic")
             || is("client", "kafka-python") && !is("version", "2.0.2") && assigned
             || is("client", "librdkafka") && assigned;
-        if agrees {
+        // Under `fair` the repeats of a client differ in their number of hand-overs: what is there already is a matter of timing.
+        if agrees && !is("mode", "fair") {
             repeatable += 1;
             assert_eq!(row["free_polls_exact"], row["polls"], "{row}");
         }

@@ -116,6 +116,7 @@ fn scenario(layout: &Layout, plan: &Plan) -> Scenario {
             queued_min_messages: layout.prefetches_little.then_some(Layout::QUEUED),
             queued_max_messages_kbytes: None,
             fetch_queue_backoff: layout.prefetches_little.then_some(Layout::QUEUE_BACKOFF),
+            costs: None,
         },
         scheduler: Scheduler { names: vec![plan.scheduler], max_poll_records: None, starvation_bound: None },
         application: Application {

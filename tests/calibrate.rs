@@ -119,6 +119,14 @@ fn the_same_recordings_give_the_same_profile_and_it_reads_back() {
 }
 
 #[test]
+fn the_profile_kept_here_is_written_as_it_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/loopback.toml");
+    let profile = Profile::load(&path).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(profile.to_toml(), fs::read_to_string(&path).unwrap());
+    assert_eq!(profile.clients.len(), 10);
+}
+
+#[test]
 fn a_wrong_profile_is_refused_with_its_place_and_what_it_should_be() {
     let good = "schema_version = 1\n[[clients]]\nclient = \"librdkafka\"\nrecorded_versions = []\n\
                 residual = { n = 0, median_percent = 0.0, p95_percent = 0.0 }\n[clients.costs]\nrecord = { ns = 5 }\n";

@@ -121,7 +121,8 @@ fn free_runs_are_exact_where_the_clients_own_repeats_agree() {
         let agrees = is("client", "java") && is("protocol", "classic")
             || is("client", "kafka-python") && !is("version", "2.0.2") && assigned
             || is("client", "librdkafka") && assigned;
-        if agrees {
+        // Under `fair` the repeats of a client differ in their number of hand-overs: what is there already is a matter of timing.
+        if agrees && !is("mode", "fair") {
             repeatable += 1;
             assert_eq!(row["free_polls_exact"], row["polls"], "{row}");
         }

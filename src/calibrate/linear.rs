@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_mixture_of_others_is_not_apart() {
-        let rows: Vec<Row> = (1..9).map(|n| f64::from(n)).map(|n| row(&[1.0, n, 3.0 + 2.0 * n, n * n], 0.0)).collect();
+        let rows: Vec<Row> = (1..9).map(f64::from).map(|n| row(&[1.0, n, 3.0 + 2.0 * n, n * n], 0.0)).collect();
         let share = |k| {
             let apart = apart(&rows, k, &[0, 1]);
             apart.left / apart.whole

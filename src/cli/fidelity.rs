@@ -60,6 +60,8 @@ struct Fidelity {
     runs: usize,
     polls: usize,
     polls_exact: usize,
+    /// Likewise at the costs of the profiles, which decide near ties; without any it is the same.
+    polls_exact_at_profile: usize,
     /// Versions of the brokers that the runs were recorded on.
     brokers: Vec<String>,
     /// The client models whose costs are a profile's.
@@ -127,6 +129,7 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
         runs: 0,
         polls: 0,
         polls_exact: 0,
+        polls_exact_at_profile: 0,
         brokers: Vec::new(),
         profiles: Vec::new(),
         min_exact_percent: args.min_exact,
@@ -195,8 +198,8 @@ impl Fidelity {
         let client = &trace.header.client;
         let values = model_of(&trace).ok().and_then(|client| profiles.values(client));
         // A repeat is another run of the model too, where that has anything to draw.
-        let both = Replay::with(&trace, values)
-            .and_then(|replay| Ok((replay, Replay::free(&trace, values, trace.header.repeat.into())?)));
+        let both =
+            Replay::of(&trace).and_then(|replay| Ok((replay, Replay::free(&trace, None, trace.header.repeat.into())?)));
         let (replay, free) = match both {
             Ok(both) => both,
             Err(error) => match traces::refused(file, error) {
@@ -207,7 +210,13 @@ impl Fidelity {
                 }
             },
         };
+        // Polls at the model's own costs, times at the profile's: costs decide near ties, and are fitted to times alone.
+        let timed = match values {
+            Some(_) => Replay::with(&trace, values)?,
+            None => replay.clone(),
+        };
         self.runs += 1;
+        self.polls_exact_at_profile += timed.polls_exact;
         note_once(&mut self.brokers, &trace.header.broker.version);
         if let (Some(_), Ok(client)) = (values, model_of(&trace)) {
             note_once(&mut self.profiles, &client.to_string());
@@ -240,7 +249,7 @@ impl Fidelity {
         row.polls_exact += replay.polls_exact;
         row.free_polls_exact += free.polls_exact;
         row.refused += usize::from(replay.refused.is_some());
-        row.measure(&Moments::recorded(&trace), &replay.moments);
+        row.measure(&Moments::recorded(&trace), &timed.moments);
         if row.first_difference.is_none() {
             row.first_difference = replay.first_difference.map(|difference| First::of(file, difference));
         }

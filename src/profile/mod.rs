@@ -239,10 +239,14 @@ impl ClientProfile {
         let _ = write!(
             out,
             "\n[[clients]]\nclient = {}\nrecorded_versions = [{}]\n# Of drain times and TTCI of the runs below, after the fit.\n\
-             residual = {{ n = {n}, median_percent = {median_percent:.1}, p95_percent = {p95_percent:.1} }}\n\n[clients.costs]\n",
+             residual = {{ n = {n}, median_percent = {median_percent:.1}, p95_percent = {p95_percent:.1} }}\ntraces = [\n",
             text(&self.client.to_string()),
             recorded.join(", "),
         );
+        for Source { name, digest } in &self.traces {
+            let _ = writeln!(out, "    {{ name = {}, digest = {} }},", text(name), text(digest));
+        }
+        out.push_str("]\n\n[clients.costs]\n");
         for (parameter, told) in &self.told {
             let (name, ns) = (parameter.name(), self.values.get(*parameter).as_nanos());
             let _ = match told {
@@ -253,9 +257,6 @@ impl ClientProfile {
                     writeln!(out, "{name} = {{ ns = {ns}, default_because = {} }}", text(reason))
                 }
             };
-        }
-        for Source { name, digest } in &self.traces {
-            let _ = write!(out, "\n[[clients.traces]]\nname = {}\ndigest = {}\n", text(name), text(digest));
         }
     }
 

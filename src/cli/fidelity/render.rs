@@ -134,11 +134,16 @@ fn remarks(result: &Fidelity) -> Vec<String> {
     }
     lines.extend(result.skipped.iter().map(skipped));
     lines.push(format!(
-        "{}, {}, {} exact; {} in free runs",
+        "{}, {}, {} exact; {} in free runs{}",
         counted(result.runs as u64, "run", "runs"),
         counted(result.polls as u64, "poll", "polls"),
         grouped(result.polls_exact as u64),
         grouped(result.rows.iter().map(|row| row.free_polls_exact as u64).sum()),
+        if result.profiles.is_empty() {
+            String::new()
+        } else {
+            format!("; {} at the costs of the profile", grouped(result.polls_exact_at_profile as u64))
+        },
     ));
     lines
 }

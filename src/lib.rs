@@ -31,7 +31,8 @@
 //! - [`broker`]: the seam between a session and a backend; [`drive`]: the one loop.
 //! - [`metrics`]: definitions, and the observer that folds a run; [`assemble`]: which inputs are complete.
 //! - [`copartition`]: whether the records of a key stay together when several instances share the work.
-//! - [`trace`]: runs poll by poll; [`fidelity`]: recordings of real clients, replayed.
+//! - [`trace`]: runs poll by poll; [`fidelity`]: recordings of real clients, replayed; [`profile`]: what clients cost on a machine,
+//!   and [`calibrate`]: how that is found out from recordings.
 //! - With the feature `cli`: `compare` and `report`. With `kafka`: the real backend, `broker::kafka`.
 //!
 //! The simulated world itself is the crate [`fairdrain_sim`].
@@ -41,6 +42,7 @@ pub use topic_set::TopicSet;
 
 pub mod assemble;
 pub mod broker;
+pub mod calibrate;
 #[cfg(feature = "cli")]
 pub mod compare;
 pub mod copartition;
@@ -49,6 +51,7 @@ pub mod fidelity;
 pub mod fleet;
 pub mod metrics;
 pub mod policy;
+pub mod profile;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod run;

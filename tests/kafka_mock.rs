@@ -112,6 +112,26 @@ fn an_unreachable_broker_is_one_error_within_the_time_stated() {
 }
 
 #[test]
+fn the_reason_is_in_the_message_whatever_it_is_and_however_long_it_takes() {
+    let _alone = alone();
+    let ask = |servers: &str, connect_timeout_ms| {
+        let options = Options { connect_timeout_ms, ..Options::default() };
+        let target = Target::Cluster(servers.to_owned());
+        let said = drain_with(&documented(), &[Name::Fair], &target, &options).unwrap_err().to_string();
+        assert!(said.contains(servers) && !said.contains('\n') && !said.ends_with("transport failure"), "{said}");
+        said
+    };
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Long enough for librdkafka to have said everything many times.
+    assert!(ask(&format!("127.0.0.1:{port}"), 10_000).contains("Connection refused"));
+    assert!(ask("no-such-host.invalid:9092", 1_500).contains("resolve"));
+    let rude = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = rude.local_addr().unwrap().port();
+    std::thread::spawn(move || rude.incoming().for_each(drop));
+    assert!(ask(&format!("127.0.0.1:{port}"), 1_500).contains("isconnected"));
+}
+
+#[test]
 fn what_this_backend_can_not_do_is_refused_with_the_reason() {
     let refused = |change: fn(&mut fairdrain::scenario::Scenario)| {
         let mut scenario = documented();

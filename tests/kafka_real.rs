@@ -248,10 +248,6 @@ fn a_broker_that_dies_in_the_middle_ends_the_run_with_its_address() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut scenario = documented();
     scenario.application.per_record = Duration::from_millis(2);
-    let drain = || {
-        let own = std::env::var("FAIRDRAIN_KAFKA").unwrap();
-        drain_with(&scenario, &[Name::Fair], &Target::Cluster(own), &Options::default())
-    };
     if std::env::var("FAIRDRAIN_KAFKA_DOOMED").is_err() {
         // Runs this very test again, with a broker that it may kill.
         let status = Command::new(script)
@@ -269,16 +265,71 @@ fn a_broker_that_dies_in_the_middle_ends_the_run_with_its_address() {
         assert!(status.success());
         return;
     }
-    let killer = std::thread::spawn(|| {
-        std::thread::sleep(StdDuration::from_secs(3));
-        let pid = std::fs::read_to_string(std::env::var("FAIRDRAIN_KAFKA_PID").unwrap()).unwrap();
-        assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
-    });
+    static KILLED: AtomicBool = AtomicBool::new(false);
+    let kill_at_the_first_records = |input: &Input| {
+        if matches!(input, Input::Delivered { .. }) && !KILLED.swap(true, Ordering::Relaxed) {
+            let pid = std::fs::read_to_string(std::env::var("FAIRDRAIN_KAFKA_PID").unwrap()).unwrap();
+            assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
+        }
+    };
+    let (target, options) = (target(), Options::default());
+    let schedulers = &[Name::Fair];
+    let request = fairdrain::broker::kafka::Request {
+        scenario: &scenario,
+        schedulers,
+        cap: None,
+        seed: 1,
+        target: &target,
+        options: &options,
+    };
     let began = Instant::now();
-    let error = drain().unwrap_err();
-    killer.join().unwrap();
+    let ended = fairdrain::broker::kafka::run(&request, |_| Seen::new(&scenario).script(kill_at_the_first_records));
+    let error = ended.unwrap_err();
     println!("ended after {:?}: {error}", began.elapsed());
     assert!(matches!(error, Error::Broker(BrokerError::Unreachable { .. })), "{error:?}");
     assert!(error.to_string().contains("127.0.0.1:") && !error.to_string().contains('\n'), "{error}");
     assert!(began.elapsed() < StdDuration::from_secs(35), "{:?}", began.elapsed());
+}
+
+/// Ctrl-C at any moment, of loading, draining and deleting: the run ends in order and takes its topics with it.
+#[test]
+#[cfg(feature = "cli")]
+#[ignore = "needs a broker: scripts/kafka run cargo test --test kafka_real -- --ignored"]
+fn ctrl_c_at_any_moment_leaves_nothing_behind() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.toml");
+    let text = "schema_version = 1\nname = \"small\"\n[[topics]]\nname = \"A\"\nbacklog = 2000\n[consumer]\nclient = \"librdkafka\"\n\
+                start = \"group\"\ncommit = \"per-batch\"\n[application]\nprocessing_per_record = \"1 ms\"\n";
+    std::fs::write(&path, text).unwrap();
+    let mut codes = Vec::new();
+    // The whole run takes about 4 s; the last ones are in the deletion or after the end.
+    for after_ms in [50, 300, 600, 1_000, 1_500, 2_000, 2_500, 2_800, 3_000, 3_200, 3_500, 4_000] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fairdrain"))
+            .args(["run", path.to_str().unwrap(), "--scheduler", "fair", "--backend", "kafka"])
+            .args(["--bootstrap-server", &servers(), "--format", "json", "--quiet"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(StdDuration::from_millis(after_ms));
+        drop(Command::new("kill").args(["-INT", &child.id().to_string()]).status());
+        let began = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < StdDuration::from_secs(15), "it does not end after {after_ms} ms");
+            std::thread::sleep(StdDuration::from_millis(20));
+        }
+        let out = child.wait_with_output().unwrap();
+        // No code: the signal came before anybody listened for it.
+        let code = out.status.code();
+        assert!(matches!(code, Some(0 | 130) | None), "{code:?} after {after_ms} ms");
+        assert!(code.is_some() || after_ms <= 300, "killed after {after_ms} ms");
+        if code == Some(130) && !out.stdout.is_empty() {
+            let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+            assert_eq!(report["complete"], false, "after {after_ms} ms");
+        }
+        codes.push(code);
+        assert_nothing_left();
+    }
+    println!("{codes:?}");
+    assert!(codes.contains(&Some(130)), "{codes:?}");
 }

@@ -91,6 +91,18 @@ fn differences(block: &Block, folder: &Path) -> String {
     differences
 }
 
+/// The recordings that pages replay, at the place where they are in a checkout.
+fn copy_recordings(folder: &Path) {
+    for scenario in ["documented-500", "documented-500-1k"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces").join(scenario);
+        let to = folder.join("tests/traces").join(scenario);
+        fs::create_dir_all(&to).expect("the folder can be written to");
+        for file in fs::read_dir(&from).expect("the recordings are there").flatten() {
+            fs::copy(file.path(), to.join(file.file_name())).expect("the folder can be written to");
+        }
+    }
+}
+
 #[test]
 fn what_the_pages_show_is_what_the_program_prints() {
     let mut commands = 0;
@@ -98,6 +110,9 @@ fn what_the_pages_show_is_what_the_program_prints() {
     for page in pages() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let blocks = blocks(&page);
+        if fs::read_to_string(&page).expect("it was just read").contains("tests/traces") {
+            copy_recordings(folder.path());
+        }
         for block in blocks.iter().filter(|block| block.language == "toml") {
             if let Some(name) = block.lines[0].strip_prefix("# ").filter(|name| name.ends_with(".toml")) {
                 fs::write(folder.path().join(name), block.lines.join("\n") + "\n")

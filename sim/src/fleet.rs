@@ -63,10 +63,11 @@ impl Fleet {
     /// A fleet at time zero, with no process running.
     ///
     /// # Panics
-    /// If the configuration contradicts itself: there is no instance; a consumer has no group; two instances see a topic with
+    /// If the configuration contradicts itself: the protocol does not have the assignor; there is no instance; a consumer has no group; two instances see a topic with
     /// different partitions.
     #[must_use]
     pub fn new(config: &FleetConfig) -> Self {
+        assert!(config.group.assignor.is_of(config.group.protocol), "{:?}", config.group);
         let names = Arc::new(names(config));
         let seed = config.instances.first().expect("a fleet has an instance").world.seed;
         let mut statics: Vec<(u32, String)> = Vec::new();

@@ -1,6 +1,6 @@
 //! Where to run: the simulation, librdkafka's in-process mock cluster, or a real cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fairdrain::report::Environment;
 
@@ -112,35 +112,8 @@ impl Args {
         self.with_simulation
     }
 
-    /// Properties of file and flags, the flags' last.
     fn properties(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let mut all = Vec::new();
-        if let Some(path) = &self.command_config {
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) => usage!("can't read {}: {error}", path.display()),
-            };
-            for (i, line) in text.lines().enumerate() {
-                let line = line.trim();
-                if line.is_empty() || line.starts_with(['#', '!']) {
-                    continue;
-                }
-                match property(line) {
-                    Some(pair) => all.push(pair),
-                    // Not the line itself: it may be half of a password.
-                    None => usage!("{}:{}: not of the form key=value", path.display(), i + 1),
-                }
-            }
-        }
-        for (i, text) in self.properties.iter().enumerate() {
-            match property(text) {
-                Some(pair) => all.push(pair),
-                None => {
-                    usage!("-X number {} is not of the form KEY=VALUE (not repeated here: it may be a secret)", i + 1)
-                }
-            }
-        }
-        Ok(all)
+        properties(self.command_config.as_deref(), &self.properties)
     }
 
     /// The environment block of a report made here.
@@ -163,6 +136,37 @@ pub(crate) fn simulated() -> Environment {
         librdkafka_version: None,
         bootstrap_servers: None,
     }
+}
+
+/// Properties of file and flags, the flags' last.
+pub(crate) fn properties(file: Option<&Path>, flags: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut all = Vec::new();
+    if let Some(path) = file {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => usage!("can't read {}: {error}", path.display()),
+        };
+        for (i, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', '!']) {
+                continue;
+            }
+            match property(line) {
+                Some(pair) => all.push(pair),
+                // Not the line itself: it may be half of a password.
+                None => usage!("{}:{}: not of the form key=value", path.display(), i + 1),
+            }
+        }
+    }
+    for (i, text) in flags.iter().enumerate() {
+        match property(text) {
+            Some(pair) => all.push(pair),
+            None => {
+                usage!("-X number {} is not of the form KEY=VALUE (not repeated here: it may be a secret)", i + 1)
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn property(text: &str) -> Option<(String, String)> {

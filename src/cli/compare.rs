@@ -74,6 +74,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     if matches!(place, Place::Real { .. }) && (args.permute_names > 0 || args.check_determinism) {
         usage!("--permute-names and --check-determinism are for the simulation: a real run is never the same twice");
     }
+    if matches!(place, Place::Real { .. }) {
+        args.select.check_real()?;
+    }
     match measure(&selected, &place, &args.backend, args.check_determinism)? {
         Measured::Done(report) => args.output.emit(&report, Vec::new(), shown),
         Measured::Differs(what) => Ok(differs(&what)),

@@ -37,6 +37,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let place = args.backend.place()?;
     // A real backend is librdkafka: it can't be another client.
     let clients = if matches!(place, Place::Simulation) { &CLIENTS[..] } else { &CLIENTS[1..] };
+    if matches!(place, Place::Real { .. }) {
+        args.select.check_real()?;
+    }
     // Warnings about the scenario are for whoever wrote it.
     let select = args.select.clone().or(clients, &SCHEDULERS);
     let selected = [select.select(Path::new(SCENARIO), Shown { quiet: true })?];

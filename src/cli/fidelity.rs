@@ -3,14 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fairdrain::fidelity::{Difference, Replay, ReplayError};
+use fairdrain::fidelity::{Difference, Moments, Replay, model_of};
 use fairdrain::report::Format;
-use fairdrain::trace::{Mode, Trace};
+use fairdrain::trace::Mode;
 use serde::Serialize;
 
-use super::exit::{Exit, Usage, usage};
+use super::exit::Exit;
 use super::output::{self, Shown, note};
+use super::profile::{self, Profiles};
+use super::traces;
+use measured::{Times, Topic};
 
+mod measured;
 mod render;
 
 /// Arguments of `fidelity`.
@@ -18,16 +22,24 @@ mod render;
 #[command(after_help = "\
 Examples:
   fairdrain fidelity tests/traces                     every recording in a folder and the folders in it
-  fairdrain fidelity my.jsonl --at-least 95           one recording; fail below 95 % of its polls
-  fairdrain fidelity tests/traces --format json -o fidelity.json")]
+  fairdrain fidelity my.jsonl --min-exact 95          one recording; fail below 95 % of its polls
+  fairdrain fidelity tests/traces --format json -o fidelity.json
+  fairdrain fidelity my-traces --profile mine.toml    times at the costs of a machine of your own")]
 pub(crate) struct Args {
     /// Traces (format fairdrain-trace/1), or folders: of these, every file that ends in .jsonl, in the folders in them too
     #[arg(required = true, value_name = "TRACES")]
     traces: Vec<PathBuf>,
 
     /// Fail with exit code 3 if in any row fewer polls than this come out exactly
-    #[arg(long, value_name = "PERCENT", default_value_t = 100.0, value_parser = percent)]
-    at_least: f64,
+    #[arg(long, alias = "at-least", value_name = "PERCENT", default_value_t = 100.0, value_parser = percent)]
+    min_exact: f64,
+
+    /// Write nothing; fail with exit code 3 if this page (Markdown) is not what would be written
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "output"])]
+    check: Option<PathBuf>,
+
+    #[command(flatten)]
+    profile: profile::Args,
 
     #[command(flatten)]
     output: output::Args,
@@ -48,7 +60,11 @@ struct Fidelity {
     runs: usize,
     polls: usize,
     polls_exact: usize,
-    at_least_percent: f64,
+    /// Versions of the brokers that the runs were recorded on.
+    brokers: Vec<String>,
+    /// The client models whose costs are a profile's.
+    profiles: Vec<String>,
+    min_exact_percent: f64,
     /// Whether every row has that much.
     passed: bool,
     rows: Vec<Row>,
@@ -68,9 +84,15 @@ struct Row {
     /// Polls compared: all in `single` mode, those with records in the others.
     polls: usize,
     polls_exact: usize,
+    /// Likewise, in free runs: nothing of what was random in the recording goes in, the model draws it from a seed.
+    free_polls_exact: usize,
     /// Runs with a recorded choice that was impossible in the model.
     refused: usize,
     first_difference: Option<First>,
+    topics: Vec<Topic>,
+    drain: Times,
+    /// Until a record of every topic had been returned.
+    ttci: Times,
 }
 
 /// The first poll that differs, of the first run in which one does.
@@ -98,37 +120,49 @@ struct Skipped {
 /// Runs the command.
 pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let format = args.output.format()?;
-    let mut files = Vec::new();
-    for path in &args.traces {
-        collect(path, &mut files)?;
-    }
-    files.sort();
-    files.dedup();
+    let profiles = args.profile.load()?;
+    let files = traces::collect(&args.traces)?;
     let mut result = Fidelity {
         schema_version: 1,
         runs: 0,
         polls: 0,
         polls_exact: 0,
-        at_least_percent: args.at_least,
+        brokers: Vec::new(),
+        profiles: Vec::new(),
+        min_exact_percent: args.min_exact,
         passed: false,
         rows: Vec::new(),
         skipped: Vec::new(),
     };
     for file in &files {
-        result.add(file)?;
+        result.add(file, &profiles)?;
     }
     // With versions in an order that people expect only by chance; but the same on every machine.
     result.rows.sort_by(|a, b| a.key().cmp(&b.key()));
     result.skipped.sort_by(|a, b| (&a.client, &a.version).cmp(&(&b.client, &b.version)));
-    result.passed = result.polls > 0 && result.rows.iter().all(|row| row.percent() >= args.at_least);
+    result.rows.iter_mut().for_each(Row::finish);
+    result.brokers.sort();
+    result.passed = result.polls > 0 && result.rows.iter().all(|row| row.percent() >= args.min_exact);
+    let mut stale = false;
     let text = match format {
+        _ if args.check.is_some() => render::page(&result),
         Format::Table => render::table(&result),
         Format::Json => render::json(&result),
         Format::Jsonl => render::json_lines(&result),
         Format::Csv => render::csv(&result),
-        Format::Markdown => render::markdown(&result),
+        Format::Markdown => render::page(&result),
     };
-    args.output.write(text.as_bytes())?;
+    if let Some(page) = &args.check {
+        stale = fs::read(page).ok().as_deref() != Some(text.as_bytes());
+        if stale {
+            let page = page.display();
+            note(&format!(
+                "{page} is not what this program writes: write it with -o {page}, and look at the difference"
+            ));
+        }
+    } else {
+        args.output.write(text.as_bytes())?;
+    }
     if !shown.quiet && !matches!(format, Format::Table | Format::Markdown) {
         for skipped in &result.skipped {
             note(&render::skipped(skipped));
@@ -140,54 +174,44 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     Ok(if result.polls == 0 {
         note("error: nothing to compare: none of the traces is of a client that there is a model of");
         Exit::NothingMeasured
-    } else if result.passed {
+    } else if result.passed && !stale {
         Exit::Fine
     } else {
         Exit::GateFailed
     })
 }
 
-/// The traces that a path stands for. A folder is walked without following links, so that the walk ends.
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let cannot = |error| Usage(format!("can't read {}: {error}", path.display()));
-    if !fs::metadata(path).map_err(cannot)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
+/// Adds a name that is not there yet.
+fn note_once(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|other| other == name) {
+        names.push(name.to_owned());
     }
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let cannot = |error| Usage(format!("can't read {}: {error}", folder.display()));
-        for entry in fs::read_dir(&folder).map_err(cannot)? {
-            let entry = entry.map_err(cannot)?;
-            let is_folder = entry.file_type().map_err(cannot)?.is_dir();
-            if is_folder {
-                folders.push(entry.path());
-            } else if entry.path().extension().is_some_and(|e| e == "jsonl") {
-                files.push(entry.path());
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Fidelity {
     /// Replays a trace and counts it.
-    fn add(&mut self, file: &Path) -> anyhow::Result<()> {
-        let trace = Trace::open(file)?;
+    fn add(&mut self, file: &Path, profiles: &Profiles) -> anyhow::Result<()> {
+        let (trace, _) = traces::read(file)?;
         let client = &trace.header.client;
-        let replay = match Replay::of(&trace) {
-            Ok(replay) => replay,
-            Err(error @ ReplayError::Client(_)) => {
-                self.skip(&client.name, &client.version, error.to_string());
-                return Ok(());
-            }
-            // Of the header, which is the first line.
-            Err(error @ (ReplayError::Header(_) | ReplayError::Topic(_))) => usage!("{}:1: {error}", file.display()),
-            // Polls begin with the second line.
-            Err(error @ ReplayError::Consumer { line, .. }) => usage!("{}:{}: {error}", file.display(), line + 2),
-            Err(error) => return Err(anyhow::Error::from(error).context(file.display().to_string())),
+        let values = model_of(&trace).ok().and_then(|client| profiles.values(client));
+        // A repeat is another run of the model too, where that has anything to draw.
+        let both = Replay::with(&trace, values)
+            .and_then(|replay| Ok((replay, Replay::free(&trace, values, trace.header.repeat.into())?)));
+        let (replay, free) = match both {
+            Ok(both) => both,
+            Err(error) => match traces::refused(file, error) {
+                Ok(error) => return Err(error),
+                Err(no_model) => {
+                    self.skip(&client.name, &client.version, no_model.to_string());
+                    return Ok(());
+                }
+            },
         };
         self.runs += 1;
+        note_once(&mut self.brokers, &trace.header.broker.version);
+        if let (Some(_), Ok(client)) = (values, model_of(&trace)) {
+            note_once(&mut self.profiles, &client.to_string());
+        }
         self.polls += replay.polls;
         self.polls_exact += replay.polls_exact;
         let row = Row {
@@ -199,8 +223,12 @@ impl Fidelity {
             runs: 0,
             polls: 0,
             polls_exact: 0,
+            free_polls_exact: 0,
             refused: 0,
             first_difference: None,
+            topics: Vec::new(),
+            drain: Times::default(),
+            ttci: Times::default(),
         };
         let place = self.rows.iter().position(|other| other.key() == row.key()).unwrap_or_else(|| {
             self.rows.push(row);
@@ -210,7 +238,9 @@ impl Fidelity {
         row.runs += 1;
         row.polls += replay.polls;
         row.polls_exact += replay.polls_exact;
+        row.free_polls_exact += free.polls_exact;
         row.refused += usize::from(replay.refused.is_some());
+        row.measure(&Moments::recorded(&trace), &replay.moments);
         if row.first_difference.is_none() {
             row.first_difference = replay.first_difference.map(|difference| First::of(file, difference));
         }

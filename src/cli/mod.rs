@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod backend;
+mod calibrate;
 mod compare;
 mod completions;
 mod demo;
@@ -16,11 +17,14 @@ mod interrupt;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod output;
+mod profile;
+mod record;
 mod report;
 mod rerun;
 mod run;
 mod scenario;
 mod select;
+mod traces;
 
 use exit::Exit;
 
@@ -60,6 +64,10 @@ enum Command {
     Report(report::Args),
     /// Replay recordings of real clients and count the polls that the models get right
     Fidelity(fidelity::Args),
+    /// Fit what clients cost to recordings, and write a profile of it for --profile
+    Calibrate(calibrate::Args),
+    /// Record a real librdkafka's polls on a live cluster; reads only
+    Record(record::Args),
     /// List, show, begin and check scenario files
     Scenario(scenario::Args),
     /// Say what this program was built with, and whether it works here
@@ -79,6 +87,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args, shown),
         Command::Report(args) => report::run(&args, shown),
         Command::Fidelity(args) => fidelity::run(&args, shown),
+        Command::Calibrate(args) => calibrate::run(&args, shown),
+        Command::Record(args) => record::run(&args, shown),
         Command::Scenario(args) => scenario::run(&args, shown),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args),

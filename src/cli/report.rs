@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let stop = interrupt::listen()?;
     let mut index = String::from(
         "# Simulated results\n\nWhat `fairdrain report` writes: every bundled scenario under the schedulers it names, for each client \
-         model. Exact: the same on every machine.\n\n| scenario | what it shows |\n|---|---|\n",
+         model. Exact: the same on every machine. How the models compare with real clients: [polls](fidelity.md) and \
+         [times](calibration.md).\n\n| scenario | what it shows |\n|---|---|\n",
     );
     let mut files = Vec::new();
     for scenario in bundled() {

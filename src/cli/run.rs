@@ -51,6 +51,9 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
     let mut selected = [args.select.select_one(&args.scenario, shown)?];
     selected[0].ways = args.sharing.ways(&selected[0].clients[0], Ways::Own)?;
     let place = args.backend.place()?;
+    if matches!(place, Place::Real { .. }) {
+        args.select.check_real()?;
+    }
     if args.check_determinism && matches!(place, Place::Real { .. }) {
         usage!("--check-determinism is for the simulation: a real run is never the same twice");
     }

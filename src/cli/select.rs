@@ -9,6 +9,7 @@ use fairdrain::scenario::{Client, Scenario};
 
 use super::exit::usage;
 use super::output::{Shown, note};
+use super::profile;
 
 /// Most runs of one row: beyond that a typing error is likelier than patience.
 const SEEDS_MAX: i64 = 1_000_000;
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// How many seeds (N, N+1, ...) to run clients with whose behaviour is partly random, on the same data [default: 25]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=SEEDS_MAX))]
     seeds: Option<u32>,
+
+    #[command(flatten)]
+    profile: profile::Args,
 }
 
 /// How instances share partitions.
@@ -76,8 +80,9 @@ pub(crate) struct Selected {
 impl Args {
     /// Loads a scenario (a file, or a bundled one by name) and works out what is to run. Everything that can be refused is refused here.
     pub(crate) fn select(&self, scenario: &Path, shown: Shown) -> anyhow::Result<Selected> {
+        let profiles = self.profile.load()?;
         let parsed = Scenario::load(scenario)?;
-        let parsed = match &self.clients[..] {
+        let mut parsed = match &self.clients[..] {
             [] => vec![parsed],
             clients => {
                 let mut each = Vec::new();
@@ -97,6 +102,8 @@ impl Args {
                 }
             }
         }
+        profiles.check(&parsed.iter().map(|p| p.scenario.consumer.client).collect::<Vec<_>>())?;
+        parsed.iter_mut().for_each(|p| profiles.apply(p));
         let mut clients: Vec<Scenario> = parsed.into_iter().map(|p| p.scenario).collect();
         if let Some(seed) = self.seed {
             clients.iter_mut().for_each(|c| c.seed = seed);
@@ -117,6 +124,14 @@ impl Args {
             }
         }
         Ok(Selected { clients, plan, ways: Ways::Own })
+    }
+
+    /// Refuses what only a simulation can do.
+    pub(crate) fn check_real(&self) -> anyhow::Result<()> {
+        if self.profile.is_given() {
+            usage!("--profile is for the simulation: a real run costs what it costs");
+        }
+        Ok(())
     }
 
     /// The same, where exactly one client, scheduler, cap and seed are meant: of several, the first.

@@ -4,25 +4,35 @@
 //! random in the real run (a shuffle, which offset came first) is taken from the trace; everything else has to come out by itself,
 //! poll for poll.
 
-use fairdrain_sim::choice::Choice;
+use fairdrain_sim::choice::{Choice, Choices};
 use fairdrain_sim::{World, config as sim};
 
 use crate::broker::sim::SimBroker;
 use crate::broker::{Action, BrokerError, Input, Signal};
 use crate::drive::{Observer, drive};
 use crate::policy::{AnyPolicy, Name, Settings};
-use crate::scenario::Commit;
+use crate::profile::Values;
+use crate::scenario::{Client, Commit};
 use crate::session::{Config, Session};
 use crate::trace::{self, Handed, Mode, Trace};
 use crate::{Duration, Fill, Run, Time, TopicSet};
 
+use moments::{Return, returned};
+
+pub use moments::{Moments, TopicMoments};
+
 mod choices;
 mod guide;
+mod hand_overs;
 mod kafka_python;
+mod moments;
 mod world;
 
 /// A poll that takes as long has waited for something: a parked fetch, a back-off, its timeout.
 pub const LONG: Duration = Duration::from_millis(250);
+
+/// No replay makes more polls, whatever a trace says of itself.
+const POLLS_MAX: usize = 10_000_000;
 
 /// A recorded run and the model's, side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +51,8 @@ pub struct Replay {
     pub waits: (usize, usize),
     /// A recorded choice that was impossible in the model where it was due.
     pub refused: Option<Choice>,
+    /// How far the model's run had come when.
+    pub moments: Moments,
 }
 
 /// A poll that differs.
@@ -87,18 +99,106 @@ impl Replay {
     /// # Errors
     /// [`ReplayError`] if there is no model for what was recorded.
     pub fn of(trace: &Trace) -> Result<Self, ReplayError> {
-        let set_up = world::SetUp::of(&trace.header)?;
-        if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
-            return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
-        }
-        let attempt = Attempt { trace, world: World::new(&set_up.world), set_up };
+        Self::with(trace, None)
+    }
+
+    /// The same at other costs than the model's own.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn with(trace: &Trace, values: Option<&Values>) -> Result<Self, ReplayError> {
+        let moved = from_zero(trace);
+        let trace = moved.as_ref().unwrap_or(trace);
+        let mut attempt = Attempt::new(trace, values)?;
         let mut script = choices::recorded(trace)?;
         // With one consumer a topic there is one partition an answer, or nothing to choose that shows in the polls compared.
-        if attempt.is_guided() && trace.header.mode == Mode::Single {
+        if attempt.is_guided && trace.header.mode == Mode::Single {
             script = guide::choices(&attempt, script)?;
         }
-        Ok(attempt.run(script, false)?.0)
+        if trace.header.mode == Mode::Fair {
+            let exact = |waits: &[usize]| {
+                attempt.waits = waits.to_vec();
+                Ok(attempt.run(script.clone(), false)?.0)
+            };
+            attempt.waits = hand_overs::waits(exact)?;
+        }
+        attempt.run(script, false).map(|(replay, _)| replay)
     }
+
+    /// Replays a trace with nothing of what was random in it: the model draws from this seed.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn free(trace: &Trace, values: Option<&Values>, seed: u64) -> Result<Self, ReplayError> {
+        let moved = from_zero(trace);
+        let mut attempt = Attempt::new(moved.as_ref().unwrap_or(trace), values)?;
+        attempt.world = attempt.world.reseeded(seed);
+        attempt.is_guided = false;
+        attempt.run(Vec::new(), false).map(|(replay, _)| replay)
+    }
+}
+
+/// Polls with records that the model makes of a trace's set-up when its choices are drawn from a seed: per consumer, as lists of
+/// `[topic, partition, first offset, count]`.
+///
+/// # Errors
+/// As [`Replay::of`].
+pub fn drawn(trace: &Trace, seed: u64) -> Result<Vec<Vec<Vec<Handed>>>, ReplayError> {
+    let mut attempt = Attempt::new(trace, None)?;
+    attempt.world = attempt.world.reseeded(seed);
+    attempt.is_guided = false;
+    let (polls, _) = attempt.drive(Vec::new(), false)?;
+    let with_records = |polls_of: &Vec<Vec<Run>>| {
+        polls_of.iter().filter(|runs| !runs.is_empty()).map(|runs| polls.handed(core::slice::from_ref(runs))).collect()
+    };
+    Ok(polls.polls.iter().map(with_records).collect())
+}
+
+/// The recording that the model would have made of a `single` run at these costs: the same polls, at other times. For finding out
+/// whether costs that are known are found again.
+///
+/// # Errors
+/// As [`Replay::of`].
+pub fn retimed(trace: &Trace, values: &Values) -> Result<Trace, ReplayError> {
+    let attempt = Attempt::new(trace, Some(values))?;
+    let mut script = choices::recorded(trace)?;
+    if attempt.is_guided {
+        script = guide::choices(&attempt, script)?;
+    }
+    let (model, _) = attempt.drive(script, false)?;
+    let mut retimed = trace.clone();
+    for (poll, (begin, duration)) in retimed.polls.iter_mut().zip(model.begins[0].iter().zip(&model.durations[0])) {
+        (poll.t, poll.d) = (begin.as_nanos() / 1000, duration.as_nanos() / 1000);
+    }
+    Ok(retimed)
+}
+
+/// The client that a trace was recorded with, as a scenario would name its model.
+///
+/// # Errors
+/// [`ReplayError::Client`]: there is no model of it.
+pub fn model_of(trace: &Trace) -> Result<Client, ReplayError> {
+    let client = &trace.header.client;
+    let name = match (client.name.as_str(), client.protocol.as_str()) {
+        ("java", "consumer") => "java-async",
+        (name, _) => name,
+    };
+    // Releases of one line of kafka-python, and later ones of librdkafka, behave alike.
+    let written = if name == "librdkafka" { name.to_owned() } else { format!("{name}@{}", client.version) };
+    written.parse().map_err(|_| ReplayError::Client(format!("{} {}", client.name, client.version)))
+}
+
+/// The trace of a run that did not begin at offset 0, as if it had: a model's logs begin there.
+fn from_zero(trace: &Trace) -> Option<Trace> {
+    let topics = &trace.header.scenario.topics;
+    topics.iter().find(|topic| topic.first_offsets.is_some())?;
+    let mut moved = trace.clone();
+    for Handed(name, partition, offset, _) in moved.polls.iter_mut().flat_map(|poll| &mut poll.r) {
+        let topic = topics.iter().find(|topic| topic.name == *name);
+        let firsts = topic.and_then(|topic| topic.first_offsets.as_ref());
+        *offset -= firsts.and_then(|firsts| firsts.get(*partition as usize)).unwrap_or(&0);
+    }
+    Some(moved)
 }
 
 /// A trace made ready to be replayed with this or that script.
@@ -106,12 +206,20 @@ struct Attempt<'a> {
     trace: &'a Trace,
     set_up: world::SetUp,
     world: World,
+    /// Choices are found by trying instead of being drawn.
+    is_guided: bool,
+    /// Under `fair`: the hand-overs before which the application waited.
+    waits: Vec<usize>,
 }
 
-impl Attempt<'_> {
-    /// Whether choices are found by trying instead of being drawn.
-    fn is_guided(&self) -> bool {
-        self.trace.header.client.name == "java"
+impl<'a> Attempt<'a> {
+    fn new(trace: &'a Trace, values: Option<&Values>) -> Result<Self, ReplayError> {
+        let set_up = world::SetUp::of(&trace.header, values)?;
+        if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
+            return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
+        }
+        let is_guided = trace.header.client.name == "java";
+        Ok(Self { trace, world: World::new(&set_up.world), set_up, is_guided, waits: Vec::new() })
     }
 
     /// Partitions in this world.
@@ -125,11 +233,20 @@ impl Attempt<'_> {
 
     /// The result, and all choices that were taken.
     fn run(&self, script: Vec<Choice>, until_it_differs: bool) -> Result<(Replay, Vec<Choice>), ReplayError> {
-        let Self { trace, set_up, world } = self;
+        let (model, choices) = self.drive(script, until_it_differs)?;
+        let mut replay = model.compare(self.trace);
+        replay.refused = choices.refused().cloned();
+        let timing = |c: &&Choice| c.point.is_timing_of_java() && c.value != [0];
+        replay.extraordinary = choices.recorded().iter().filter(timing).count();
+        Ok((replay, choices.recorded().to_vec()))
+    }
+
+    fn drive(&self, script: Vec<Choice>, until_it_differs: bool) -> Result<(Polls<'_>, Choices), ReplayError> {
+        let Self { trace, set_up, world, is_guided, waits } = self;
         let mut world = world.clone();
         world.choices().play(script);
         world.choices().start_recording();
-        if self.is_guided() {
+        if *is_guided {
             world.choices().calm();
         }
         let mut broker = SimBroker::new(world);
@@ -138,13 +255,15 @@ impl Attempt<'_> {
         let mut session = Session::new(policy, config, Time::ZERO);
         let mut model = Polls::new(trace);
         model.until = until_it_differs.then_some(trace);
-        drive(&mut session, &mut broker, &mut model)?;
-        let mut replay = model.compare(trace);
-        let choices = broker.world_mut().choices();
-        replay.refused = choices.refused().cloned();
-        let timing = |c: &&Choice| c.point.is_timing_of_java() && c.value != [0];
-        replay.extraordinary = choices.recorded().iter().filter(timing).count();
-        Ok((replay, choices.recorded().to_vec()))
+        match hand_overs::recorded(trace, waits)? {
+            Some(plans) => {
+                let mut paced = hand_overs::Paced::new(broker, plans);
+                drive(&mut session, &mut paced, &mut model)?;
+                broker = paced.into_inner();
+            }
+            None => drop(drive(&mut session, &mut broker, &mut model)?),
+        }
+        Ok((model, broker.world_mut().choices().clone()))
     }
 }
 
@@ -156,6 +275,9 @@ struct Polls<'a> {
     /// Likewise, when the call in progress began and how long each took.
     begun: Vec<Time>,
     durations: Vec<Vec<Duration>>,
+    begins: Vec<Vec<Time>>,
+    /// What has been returned, and when.
+    returns: Vec<Return>,
     with_empty: bool,
     /// The client hands out a hash map: the order inside a poll means nothing.
     as_sets: bool,
@@ -163,7 +285,7 @@ struct Polls<'a> {
     until: Option<&'a Trace>,
     differs: bool,
     left: u64,
-    /// A run that goes on for so long has gone astray.
+    /// A run that goes on for so many polls has gone astray.
     polls_left: usize,
 }
 
@@ -175,12 +297,15 @@ impl<'a> Polls<'a> {
             polls: vec![Vec::new(); topics.len()],
             begun: vec![Time::ZERO; topics.len()],
             durations: vec![Vec::new(); topics.len()],
+            begins: vec![Vec::new(); topics.len()],
+            returns: Vec::new(),
             with_empty: trace.header.mode == Mode::Single,
             as_sets: trace.header.client.name == "java",
             until: None,
             differs: false,
             left: topics.iter().map(|t| t.records).sum(),
-            polls_left: 10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000,
+            polls_left: (10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000)
+                .min(POLLS_MAX),
         }
     }
 
@@ -192,6 +317,7 @@ impl<'a> Polls<'a> {
             extraordinary: 0,
             waits: self.waits(trace),
             refused: None,
+            moments: Moments::of(trace, self.returns.clone()),
         };
         let mut next = vec![0; self.polls.len()];
         for poll in trace.polls.iter().filter(|p| self.with_empty || !p.r.is_empty()) {
@@ -262,9 +388,11 @@ impl Observer for Polls<'_> {
             self.polls_left = self.polls_left.saturating_sub(1);
             self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
             self.durations[consumer.index()].push(now.since(self.begun[consumer.index()]));
+            self.begins[consumer.index()].push(self.begun[consumer.index()]);
             if self.with_empty || !runs.is_empty() {
                 let polls = &mut self.polls[consumer.index()];
                 polls.push(runs.clone());
+                self.returns.extend(returned(polls.len() as u64, now, runs));
                 if let Some(trace) = self.until {
                     let recorded = trace.polls.get(polls.len() - 1).map(|poll| self.comparable(&poll.r));
                     self.differs |= recorded != Some(self.handed(core::slice::from_ref(runs)));

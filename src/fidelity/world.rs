@@ -6,6 +6,7 @@ use fairdrain_sim::log::{Batches, Log};
 use serde_json::{Map, Value};
 
 use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
+use crate::profile::Values;
 use crate::scenario::Client;
 use crate::trace::{Header, Subscribe, TopicBacklog};
 
@@ -18,12 +19,18 @@ pub(super) struct SetUp {
 }
 
 impl SetUp {
-    pub(super) fn of(header: &Header) -> Result<Self, ReplayError> {
-        let (client, cap, fill) = client(header)?;
+    pub(super) fn of(header: &Header, values: Option<&Values>) -> Result<Self, ReplayError> {
+        let (mut client, cap, fill) = client(header)?;
+        let cap = header.cap.unwrap_or(cap);
+        let values = values.copied().or_else(|| Values::of_settings(&client)).unwrap_or_default();
+        if let Some(costs) = client.costs_mut() {
+            *costs = values.costs;
+        }
         let topics = &header.scenario.topics;
         check_backlog(topics)?;
-        let micros = header.processing_us_per_record.as_u64().filter(|n| *n <= MICROS_MAX);
-        let per_record = Duration::from_micros(micros.ok_or(ReplayError::Header("processing_us_per_record"))?);
+        let micros = header.processing_us_per_record.as_f64().filter(|n| (0.0..=MICROS_MAX as f64).contains(n));
+        let micros = micros.ok_or(ReplayError::Header("processing_us_per_record"))?;
+        let per_record = Duration::from_nanos((micros * 1000.0).round() as u64);
         if cap == 0 {
             return Err(ReplayError::Header("max_poll_records"));
         }
@@ -58,9 +65,8 @@ impl SetUp {
             ties: Ties::Fifo,
             topics: topics.iter().map(|topic| topic_config(topic, per_record)).collect(),
             consumers: owned.map(consumer).collect(),
-            // Loopback, as a scenario has it by default.
-            network: sim::Network { latency: Duration::from_micros(50), jitter: Duration::ZERO, bandwidth: None },
-            brokers: sim::Brokers { count: 1, service: Duration::from_micros(200), fetch_max_bytes: 57_671_680 },
+            network: sim::Network { latency: values.latency(), jitter: Duration::ZERO, bandwidth: None },
+            brokers: sim::Brokers { count: 1, service: values.service, fetch_max_bytes: 57_671_680 },
             application: sim::Application { workers: 1, per_batch: Duration::ZERO, blocking: false },
             faults: Vec::new(),
             alarms: Vec::new(),
@@ -83,7 +89,8 @@ const RECORDS_MAX: u64 = 1 << 40;
 
 /// Whether the layouts are ones that a log can have, and hold the records that the header says.
 fn check_backlog(topics: &[TopicBacklog]) -> Result<(), ReplayError> {
-    if topics.is_empty() {
+    let twice = |(i, topic): (usize, &TopicBacklog)| topics[..i].iter().any(|other| other.name == topic.name);
+    if topics.is_empty() || topics.iter().enumerate().any(twice) {
         return Err(ReplayError::Header("topics"));
     }
     for topic in topics {
@@ -120,6 +127,7 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
                 fetch_max_wait: millis("fetch_max_wait_ms")?,
                 max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
                 retry_backoff: millis("retry_backoff_ms")?,
+                ..aiokafka::Settings::default()
             };
             Ok((client::Settings::Aiokafka(settings), effective("max_poll_records")?, Fill::First))
         }
@@ -156,13 +164,13 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
             let unknown = || ReplayError::Client(format!("kafka-python {}", header.client.version));
             let sessions = header.effective.get("enable_incremental_fetch_sessions").and_then(Value::as_bool);
             let settings = kafka_python::Settings {
-                version: version.ok_or_else(unknown)?,
                 fetch_min_bytes: effective("fetch_min_bytes")?,
                 fetch_max_bytes: effective("fetch_max_bytes")?,
                 fetch_max_wait: millis("fetch_max_wait_ms")?,
                 max_partition_fetch_bytes: effective("max_partition_fetch_bytes")?,
                 retry_backoff: millis("retry_backoff_ms")?,
                 enable_incremental_fetch_sessions: sessions.unwrap_or(true),
+                ..kafka_python::Settings::of(version.ok_or_else(unknown)?)
             };
             Ok((client::Settings::KafkaPython(settings), effective("max_poll_records")?, Fill::First))
         }
@@ -181,5 +189,20 @@ fn java_version(header: &Header) -> Result<(java::Version, java::Protocol), Repl
 }
 
 fn number(map: &Map<String, Value>, key: &'static str) -> Result<u32, ReplayError> {
-    map.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).ok_or(ReplayError::Header(key))
+    let value = spellings(key).into_iter().find_map(|name| map.get(&name));
+    // Configurations are text in some clients.
+    let number = value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok()));
+    number.and_then(|n| u32::try_from(n).ok()).ok_or(ReplayError::Header(key))
+}
+
+/// A setting's name, in Python's spelling and in Java's, and librdkafka's aliases (`rdkafka_conf.c`).
+fn spellings(key: &str) -> Vec<String> {
+    let alias = match key {
+        "fetch.message.max.bytes" => Some("max.partition.fetch.bytes"),
+        "fetch.wait.max.ms" => Some("fetch.max.wait.ms"),
+        "consume(num_messages)" => Some("max.poll.records"),
+        _ => None,
+    };
+    let names = [Some(key), alias].into_iter().flatten();
+    names.flat_map(|name| [name.to_owned(), name.replace('.', "_"), name.replace('_', ".")]).collect()
 }

@@ -31,8 +31,8 @@ impl Name {
             Client::Librdkafka => ("librdkafka", Some("split partition queues")),
             Client::Java(_, java::Protocol::Classic) => ("java", Some(PAUSE)),
             Client::Java(_, java::Protocol::Consumer) => ("java-async", Some(PAUSE)),
-            // `poll` takes no topics. Pausing all others for each call would do from 3.0 on, which keeps what is paused, but costs a
-            // round of the gate for each topic; 2.x throws away what it has of a paused partition and fetches it again.
+            // `poll` takes no topics. An application can queue by topic all that each poll hands out, as docs/apply.md does; that is
+            // recorded and not modelled. With polls of a cap it would be no better than `single`.
             Client::KafkaPython(_) => ("kafka-python", None),
             Client::Ideal => ("ideal", Some("a queue per topic")),
         };

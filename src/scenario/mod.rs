@@ -6,7 +6,7 @@
 //! scenario, the warnings, and where each value comes from. The format is described once, in the private module `tables`, from which
 //! the parser, [`Parsed::resolved`], [`json_schema`] and the check of the [`TEMPLATE`] are made.
 
-use fairdrain_sim::client::{java, kafka_python};
+use fairdrain_sim::client::{Costs, java, kafka_python};
 
 use crate::{Duration, Fill};
 
@@ -160,6 +160,8 @@ pub struct Consumer {
     pub queued_max_messages_kbytes: Option<u32>,
     /// `fetch.queue.backoff.ms` (librdkafka); `None`: 1000 ms, or less where the scheduler needs less.
     pub fetch_queue_backoff: Option<Duration>,
+    /// What the client's own work costs; `None`: what the model has of itself. No key of a file: a profile gives it.
+    pub costs: Option<Costs>,
 }
 
 /// A client library that has a model.

@@ -93,6 +93,7 @@ pub(super) fn read_consumer(r: &Reader, instances: bool) -> Consumer {
         queued_min_messages: r.small_given("queued.min.messages"),
         queued_max_messages_kbytes: r.small_given("queued.max.messages.kbytes"),
         fetch_queue_backoff: r.duration_given("fetch.queue.backoff.ms"),
+        costs: None,
     }
 }
 

@@ -67,6 +67,7 @@ impl Header {
                 scenario::Commit::Interval(_) => Commit::Interval,
             },
             idle_rounds: 0,
+            cap: None,
             repeat,
             join_order: None,
             assignment_order: None,
@@ -98,6 +99,8 @@ impl TopicBacklog {
             value_bytes,
             batch_records: topic.batch_records,
             batch_bytes: [typical, typical],
+            first_offsets: None,
+            missing_offsets: None,
             batches,
         }
     }

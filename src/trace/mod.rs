@@ -47,6 +47,9 @@ pub struct Header {
     pub commit: Commit,
     /// Polls (rounds) made after everything was delivered.
     pub idle_rounds: u32,
+    /// Most records of one hand-over, in `fair` and `complete-first`, where it is not a setting of the client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u32>,
     /// Number of the repetition, from 1.
     pub repeat: u32,
     /// librdkafka, `single` with `assign`: the order of the client's partition list for the broker.
@@ -125,6 +128,12 @@ pub struct TopicBacklog {
     pub batch_records: u32,
     /// Least and most bytes of a full batch (of the short one, if there is no other; zeros if there is none).
     pub batch_bytes: [u32; 2],
+    /// By partition, where the run began, if not at offset 0 everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_offsets: Option<Vec<i64>>,
+    /// Offsets within the run's range that hold no record, if there are any: compacted away, or transaction markers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_offsets: Option<u64>,
     /// Per partition the layout in log order.
     pub batches: Vec<Vec<BatchRun>>,
 }
@@ -195,6 +204,9 @@ pub struct Poll {
     /// Round, from 0, in modes with several consumers (independent ones: the consumer's own polls).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u64>,
+    /// What was asked of each topic, in the order of their turns, in `fair` and `complete-first`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p: Option<Vec<Asked>>,
     /// What it returned, in the order in which the client handed it out.
     pub r: Vec<Handed>,
 }
@@ -203,6 +215,10 @@ pub struct Poll {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handed(pub String, pub u32, pub i64, pub u32);
 
+/// Records asked of a topic: its name, how many at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked(pub String, pub u32);
+
 /// Last line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
@@ -210,6 +226,9 @@ pub struct End {
     pub end: bool,
     /// Records delivered.
     pub total: u64,
+    /// Why not all that there was has been drained; left out if it has been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partial: Option<String>,
     /// End of the last poll, in microseconds since the start of the first.
     pub wall_us: u64,
     /// Per topic, when its last record had been returned, in microseconds.
@@ -223,6 +242,9 @@ pub struct End {
     /// kafka-python 2.0: each reply and its partitions in the order in which they were buffered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<Vec<Order>>,
+    /// kafka-python under `fair`: bytes that came over the wire, thrown away or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
 }
 
 /// The order of partitions in a request or reply.

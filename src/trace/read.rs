@@ -75,6 +75,7 @@ impl Trace {
                 if poll.i != polls.len() as u64 {
                     return Err(at(last, format!("poll number {} where {} is due", poll.i, polls.len())));
                 }
+                check(&poll).map_err(|problem| at(last, problem))?;
                 polls.push(poll);
             }
         }
@@ -83,6 +84,28 @@ impl Trace {
             end.ok_or_else(|| at(last, "the trace stops short: its last line is not {\"end\":true,..}".to_owned()))?;
         Ok(Self { header, polls, end })
     }
+}
+
+/// Beyond that a time, in microseconds, or an offset is a typing error; and sums of them would overflow.
+const MICROS_MAX: u64 = 1_000_000_000_000_000;
+const OFFSET_MAX: i64 = 1 << 60;
+
+/// Whether a poll's numbers are ones that a run can have.
+fn check(poll: &Poll) -> Result<(), String> {
+    for (key, micros) in [("t", poll.t), ("d", poll.d), ("commit_us", poll.commit_us.unwrap_or_default())] {
+        if micros > MICROS_MAX {
+            return Err(format!("{key} is {micros} microseconds, longer than anybody has run"));
+        }
+    }
+    if poll.n == Some(0) {
+        return Err("n is 0: a line joins one call or more".to_owned());
+    }
+    for run in &poll.r {
+        if !(0..=OFFSET_MAX).contains(&run.2) || run.3 == 0 {
+            return Err(format!("{}/{}: {} records from offset {}", run.0, run.1, run.3, run.2));
+        }
+    }
+    Ok(())
 }
 
 /// What kind of line it is.

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use indexmap::IndexMap;
 
-use super::{End, Handed, Header, Mode, Poll};
+use super::{Asked, End, Handed, Header, Mode, Poll};
 use crate::broker::{Action, Failure, Input, Signal};
 use crate::drive::Observer;
-use crate::{ConsumerId, Run, Time, TopicSet};
+use crate::{ConsumerId, Run, Time, TopicId, TopicSet};
 
 /// An observer that writes a run as a trace.
 ///
@@ -74,11 +74,13 @@ impl<W: Write> TraceWriter<W> {
             end: End {
                 end: true,
                 total: 0,
+                partial: None,
                 wall_us: 0,
                 ttc: IndexMap::new(),
                 assigned_us: None,
                 requests: None,
                 replies: None,
+                received_bytes: None,
             },
         })
     }
@@ -104,7 +106,12 @@ impl<W: Write> TraceWriter<W> {
         Ok(self.output)
     }
 
-    fn begin_poll(&mut self, now: Time, consumer: ConsumerId) {
+    /// Has the last line say that not all was drained, and why.
+    pub fn mark_partial(&mut self, reason: &str) {
+        self.end.partial = Some(reason.to_owned());
+    }
+
+    fn begin_poll(&mut self, now: Time, consumer: ConsumerId, plan: Option<&[(TopicId, u32)]>) {
         let zero = *self.zero.get_or_insert(now);
         if self.consumers.len() <= consumer.index() {
             self.consumers.resize(consumer.index() + 1, Consumer::default());
@@ -116,6 +123,8 @@ impl<W: Write> TraceWriter<W> {
             self.close(last.last);
         }
         self.consumers[consumer.index()] = Consumer { polls: last.polls + 1, last: number, commit_sent: None };
+        let asked = |(topic, records): &(TopicId, u32)| Asked(self.topics[topic.index()].clone(), *records);
+        let asked = plan.map(|plan| plan.iter().map(asked).collect());
         self.pending.push_back(Pending {
             poll: Poll {
                 i: 0,
@@ -126,6 +135,7 @@ impl<W: Write> TraceWriter<W> {
                 n: None,
                 commit_us: None,
                 round: self.rounds.then_some(last.polls),
+                p: asked,
                 r: Vec::new(),
             },
             started: now,
@@ -201,7 +211,8 @@ impl<W: Write> TraceWriter<W> {
 impl<W: Write> Observer for TraceWriter<W> {
     fn on_action(&mut self, now: Time, action: &Action) {
         match action {
-            Action::Poll { consumer, .. } | Action::Take { consumer, .. } => self.begin_poll(now, *consumer),
+            Action::Poll { consumer, .. } => self.begin_poll(now, *consumer, None),
+            Action::Take { consumer, plan } => self.begin_poll(now, *consumer, Some(plan)),
             Action::Commit { consumer, .. } => self.begin_commit(now, *consumer),
             _ => {}
         }

@@ -68,8 +68,13 @@ pub struct Seen {
     pub failures: Vec<(ConsumerId, Failure)>,
     pub commits: BTreeMap<u32, u32>,
     pub revoke_held: Vec<Duration>,
-    /// Records handed out of partitions that it did not have.
+    /// Runs processed of partitions that had been given back: the session has let the rebalance go on, or they were lost.
     pub strays: Vec<(PartitionId, i64)>,
+    /// What happened to partitions, for whoever has to explain a failure.
+    pub log: Vec<String>,
+    /// What it has until it gives it back.
+    pub owned: Vec<PartitionId>,
+    pub revoking: BTreeMap<u32, Vec<PartitionId>>,
 }
 
 impl Seen {
@@ -97,38 +102,49 @@ struct Watch {
 
 impl Observer for Watch {
     fn on_action(&mut self, now: Time, action: &Action) {
+        if let Action::Commit { .. } | Action::Discard { .. } | Action::Process(_) = action {
+            self.seen.lock().unwrap().log.push(format!("{now} {action:?}"));
+        }
         if let Action::RevokeDone { consumer } = action
             && let Some(since) = self.revoking_since.remove(consumer)
         {
-            self.seen.lock().unwrap().revoke_held.push(now.since(since));
+            let mut seen = self.seen.lock().unwrap();
+            seen.revoke_held.push(now.since(since));
+            seen.log.push(format!("{now} {} done", consumer.0));
+            let given_back = seen.revoking.remove(&consumer.0).unwrap_or_default();
+            seen.owned.retain(|p| !given_back.contains(p));
         }
     }
 
     fn on_signal(&mut self, signal: &Signal) {
         if let Fact::Processed { run, .. } = &signal.fact {
             self.processed.fetch_add(u64::from(run.records), Ordering::Relaxed);
-            self.seen.lock().unwrap().processed.push((run.partition, run.first, run.next));
+            let mut seen = self.seen.lock().unwrap();
+            if !seen.owned.contains(&run.partition) {
+                seen.strays.push((run.partition, run.first));
+            }
+            seen.processed.push((run.partition, run.first, run.next));
         }
     }
 
     fn on_input(&mut self, now: Time, input: &Input) {
         let mut seen = self.seen.lock().unwrap();
+        seen.log.push(format!("{now} {input:?}"));
         match input {
             Input::Assigned { partitions, .. } => {
                 seen.assignments += 1;
                 seen.assigned.extend(partitions);
+                seen.owned.extend(partitions);
             }
             Input::Revoking { consumer, partitions, lost, .. } => {
                 seen.revocations += 1;
                 seen.lost += u32::from(*lost);
                 seen.assigned.retain(|p| !partitions.contains(p));
+                seen.revoking.entry(consumer.0).or_default().extend(partitions);
                 self.revoking_since.insert(*consumer, now);
             }
             Input::Delivered { runs, .. } => {
                 for run in runs {
-                    if !seen.assigned.contains(&run.partition) {
-                        seen.strays.push((run.partition, run.first));
-                    }
                     seen.delivered.push((run.partition, run.first, run.next));
                 }
             }

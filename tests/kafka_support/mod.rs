@@ -53,6 +53,7 @@ pub fn scenario(topics: Vec<Topic>) -> Scenario {
             queued_min_messages: None,
             queued_max_messages_kbytes: None,
             fetch_queue_backoff: None,
+            costs: None,
         },
         scheduler: Scheduler { names: Name::ALL.to_vec(), max_poll_records: Some(500), starvation_bound: None },
         application: Application { per_record: Duration::ZERO, per_batch: Duration::ZERO, workers: 1, blocking: false },

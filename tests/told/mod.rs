@@ -64,6 +64,7 @@ pub(crate) fn scenario(topics: Vec<Topic>) -> Scenario {
             queued_min_messages: None,
             queued_max_messages_kbytes: None,
             fetch_queue_backoff: None,
+            costs: None,
         },
         scheduler: Scheduler { names: vec![Name::Single], max_poll_records: None, starvation_bound: None },
         application: Application { per_record: ns(0), per_batch: ns(0), workers: 1, blocking: false },

@@ -5,7 +5,7 @@
 //! by topic; parked fetches; the event loop shared with the application, so that nothing is fetched while the application does not
 //! await; retry after transport errors; `getmany(*partitions)` for schedulers that take.
 //!
-//! Does not model: rebalances and auto-commit (a group start is a delay, the group has one member), seek, pause, isolation levels,
+//! Does not model: auto-commit (a group start is a delay, except in a fleet), seek, pause, isolation levels,
 //! rack-aware fetching, out-of-range resets, the wake-up race of the loop's own 200 ms timeout (spec 3.5), contention of several
 //! replies read at once. `Ready` reports that a chunk has been buffered, as a task that awaits `getmany` would learn it.
 //!
@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
@@ -29,19 +30,6 @@ pub use settings::Settings;
 /// For so long after a reply its node gets no new request while a chunk of it (or of a later one) is unfinished (F `__init__`,
 /// `prefetch_backoff`; not exposed on the consumer).
 const WINDOW: Duration = Duration::from_millis(100);
-
-/// `getmany` that finds data: a call, a record, a kilobyte of values.
-const CALL: Duration = Duration::from_micros(40);
-const RECORD: Duration = Duration::from_nanos(1_700);
-const KILOBYTE: Duration = Duration::from_nanos(1_150);
-/// Reading a reply from the socket and building its batches, besides network and broker: a reply, a kilobyte.
-const REPLY: Duration = Duration::from_micros(700);
-const REPLY_KILOBYTE: Duration = Duration::from_nanos(1_900);
-/// `getmany` that finds nothing outlasts its timeout by this.
-const EMPTY: Duration = Duration::from_micros(800);
-/// From the start to the first request: with manual assignment, and with a fresh group.
-const START_ASSIGN: Duration = Duration::from_micros(2_600);
-pub(super) const START_GROUP: Duration = Duration::from_micros(13_000);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Partition {
@@ -95,6 +83,10 @@ pub(crate) struct Aiokafka {
 }
 
 impl Aiokafka {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let slots = core.plan.slots_of(consumer);
@@ -122,8 +114,8 @@ impl Aiokafka {
     pub(crate) fn open(&mut self, core: &mut Core) {
         let (consumer, start) = (self.consumer, core.plan.consumers[self.consumer as usize].start);
         let (assigned, started) = match start {
-            Start::Assign => (Duration::ZERO, START_ASSIGN),
-            Start::Group => (START_GROUP, START_GROUP),
+            Start::Assign => (Duration::ZERO, self.settings.costs.start_assign),
+            Start::Group => (self.settings.costs.start_group, self.settings.costs.start_group),
         };
         core.schedule(core.now + assigned, Event::Assigned { consumer });
         core.timer(core.now + started, consumer, Timer::Started);
@@ -190,7 +182,7 @@ impl Aiokafka {
             core.return_after(self.consumer, cost);
         } else if wait.is_zero() {
             // No suspension at all: a loop of such calls starves the fetch task.
-            core.return_after(self.consumer, CALL);
+            core.return_after(self.consumer, self.settings.costs.call);
         } else {
             self.waiting = Some(Waiting { cap: cap - got, fill });
             core.wait_until(self.consumer, core.now + cost + wait);
@@ -219,13 +211,13 @@ impl Aiokafka {
     /// The timeout of a waiting poll: it returns without looking again.
     pub(crate) fn deadline(&mut self, core: &mut Core) {
         if self.waiting.take().is_some() {
-            core.return_after(self.consumer, EMPTY);
+            core.return_after(self.consumer, self.settings.costs.empty);
         }
     }
 
     /// One greedy pass over the buffer. Returns what it costs.
     fn hand_out(&mut self, core: &mut Core, mut cap: u32, runs: &mut Vec<Run>) -> Duration {
-        let mut cost = CALL;
+        let mut cost = self.settings.costs.call;
         while cap > 0
             && let Some(&place) = self.buffer.front()
         {
@@ -244,7 +236,7 @@ impl Aiokafka {
                 p.position = run.next;
                 *records -= taken;
                 cap -= taken;
-                cost += hand_out_cost(&run);
+                cost += self.settings.costs.handing_out(run.records, run.bytes);
                 runs.push(run);
             }
             // With the cap reached the iterator is not known to be exhausted: an empty chunk stays, a ghost.
@@ -262,7 +254,7 @@ impl Aiokafka {
         let mut dry = Vec::new();
         let mut cost = Duration::ZERO;
         for &(topic, cap) in plan {
-            cost += CALL;
+            cost += self.settings.costs.call;
             let slots = core.plan.topics[topic.index()].slots();
             let own = slots.start - self.base..slots.end - self.base;
             let mut cap = cap;
@@ -277,7 +269,7 @@ impl Aiokafka {
                     p.position = run.next;
                     *records -= taken;
                     cap -= taken;
-                    cost += hand_out_cost(&run);
+                    cost += self.settings.costs.handing_out(run.records, run.bytes);
                     runs.push(run);
                 }
                 if cap > 0 {
@@ -395,7 +387,8 @@ impl Aiokafka {
         let c = &core.conns[conn as usize];
         let bytes: u64 = c.answers.iter().map(|a| a.slice.wire_bytes).sum();
         let generation = c.generation;
-        let cost = if bytes == 0 { Duration::ZERO } else { REPLY + per_kilobyte(REPLY_KILOBYTE, bytes) };
+        let cost =
+            if bytes == 0 { Duration::ZERO } else { self.settings.costs.answer + self.settings.costs.reading(bytes) };
         core.timer(core.now + cost, self.consumer, Timer::Parsed { conn, generation, part: 0 });
     }
 
@@ -464,14 +457,6 @@ impl Aiokafka {
             (State::Ready | State::Requested, ConnState::Idle) => LocalCause::BackOff,
         }
     }
-}
-
-fn hand_out_cost(run: &Run) -> Duration {
-    RECORD.times(u64::from(run.records)) + per_kilobyte(KILOBYTE, run.bytes)
-}
-
-fn per_kilobyte(cost: Duration, bytes: u64) -> Duration {
-    Duration::from_nanos(cost.as_nanos() * bytes / 1000)
 }
 
 /// Topics by first appearance, each with its partitions in the order drawn.

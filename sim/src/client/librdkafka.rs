@@ -6,7 +6,7 @@
 //! `fetch.queue.backoff.ms`, after which the rotation begins anew; partition results becoming visible one by one while a response is
 //! parsed; the batch call that waits for all or the timeout; reconnect and error back-off; the derived `fetch.max.bytes`.
 //!
-//! Does not model: rebalances, pause, seek, auto-commit, statistics, preferred replicas, `max.poll.interval.ms`; pops between two
+//! Does not model: pause, seek, auto-commit, statistics, preferred replicas, `max.poll.interval.ms`; pops between two
 //! partitions' threshold tests; the doubling of a partition's limit (a current broker never returns a torn first batch); records
 //! that a call takes are gone from the queue at its beginning, as far as the thresholds can see.
 //!
@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::broker::{Ask, SessionUse};
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::output::Output;
 use crate::record::{ConsumerId, Fill, LocalCause, Run, TopicId};
@@ -33,21 +34,6 @@ pub(super) mod settings;
 
 pub use settings::Settings;
 
-/// Parsing a response in the broker thread: a response, a kilobyte, a record.
-const PARSE: Duration = Duration::from_micros(60);
-const PARSE_KILOBYTE: Duration = Duration::from_nanos(1_100);
-const PARSE_RECORD: Duration = Duration::from_nanos(260);
-/// The batch call in C: a call, a record, a kilobyte of values.
-const CALL: Duration = Duration::from_nanos(180);
-const RECORD: Duration = Duration::from_nanos(110);
-const KILOBYTE: Duration = Duration::from_nanos(60);
-/// A call that is not filled outlasts its timeout by this.
-const EMPTY: Duration = Duration::from_micros(220);
-/// From the start to the first request under `assign`.
-const START_ASSIGN: Duration = Duration::from_millis(3);
-/// From the start to the assignment of a fresh group, and from there to the first start offset if there is a committed one.
-pub(super) const START_GROUP: Duration = Duration::from_millis(62);
-pub(super) const OFFSETS: Duration = Duration::from_millis(2);
 /// Wait before a start offset is looked up where none is committed (`rdkafka_offset.c: rd_kafka_offset_reset`).
 pub(super) const OFFSET_RESET: Duration = Duration::from_millis(100);
 /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
@@ -119,6 +105,10 @@ pub(crate) struct Librdkafka {
 }
 
 impl Librdkafka {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let slots = core.plan.slots_of(consumer);
@@ -159,14 +149,14 @@ impl Librdkafka {
         match core.plan.consumers[consumer as usize].start {
             Start::Assign => {
                 core.schedule(core.now, Event::Assigned { consumer });
-                core.timer(core.now + START_ASSIGN, consumer, Timer::Started);
+                core.timer(core.now + self.settings.costs.start_assign, consumer, Timer::Started);
             }
             Start::Group => {
-                let assigned = core.now + START_GROUP;
+                let assigned = core.now + self.settings.costs.start_group;
                 core.schedule(assigned, Event::Assigned { consumer });
                 let fresh = self.join.iter().any(|&i| core.committed[(self.base + i) as usize].is_none());
                 let reset = if fresh { OFFSET_RESET } else { Duration::ZERO };
-                core.timer(assigned + OFFSETS + reset, consumer, Timer::Activate { segment: 0 });
+                core.timer(assigned + self.settings.costs.offsets + reset, consumer, Timer::Activate { segment: 0 });
                 self.starting = self.join.iter().rev().copied().collect();
             }
         }
@@ -267,7 +257,7 @@ impl Librdkafka {
     /// A response has arrived: it is parsed partition by partition.
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         self.nodes[core.conn_node(conn) as usize].reconnects = 0;
-        self.parse_next(core, conn, 0, PARSE);
+        self.parse_next(core, conn, 0, self.settings.costs.answer);
     }
 
     /// Schedules the splice of the next partition with records from `part` on; without one the response is done.
@@ -276,8 +266,8 @@ impl Librdkafka {
         let generation = c.generation;
         let next = c.answers.iter().enumerate().skip(part as usize).find(|(_, a)| a.slice.records > 0);
         let Some((part, answer)) = next else { return self.parsed(core, conn) };
-        let parsing = Duration::from_nanos(PARSE_KILOBYTE.as_nanos() * answer.slice.wire_bytes / 1000)
-            + PARSE_RECORD.times(u64::from(answer.slice.records));
+        let parsing = self.settings.costs.reading(answer.slice.wire_bytes)
+            + self.settings.costs.answer_record.times(u64::from(answer.slice.records));
         let at = core.now + cost + parsing;
         core.timer(at, self.consumer, Timer::Parsed { conn, generation, part: part as u32 });
     }
@@ -365,7 +355,7 @@ impl Librdkafka {
         core.returning[self.consumer as usize].runs = runs;
         if got == cap || (some && fill == Fill::First) || wait.is_some_and(Duration::is_zero) {
             self.waiting = None;
-            core.return_after(self.consumer, CALL + cost);
+            core.return_after(self.consumer, self.settings.costs.call + cost);
         } else {
             self.waiting = Some(Waiting { cap: cap - got, fill });
             if let Some(wait) = wait {
@@ -376,7 +366,7 @@ impl Librdkafka {
 
     pub(crate) fn deadline(&mut self, core: &mut Core) {
         if self.waiting.take().is_some() {
-            core.return_after(self.consumer, EMPTY);
+            core.return_after(self.consumer, self.settings.costs.empty);
         }
     }
 
@@ -402,7 +392,7 @@ impl Librdkafka {
                 let queue = first + (begin + k) % partitions;
                 let (got, popping) = self.pop(core, queue as usize, left, &mut runs);
                 left -= got;
-                cost += CALL + popping;
+                cost += self.settings.costs.call + popping;
             }
             if self.queued(core, topic) == 0 {
                 dry.push(topic);
@@ -445,8 +435,7 @@ impl Librdkafka {
             }
         }
         let popped = cap - left;
-        let cost = RECORD.times(u64::from(popped)) + Duration::from_nanos(KILOBYTE.as_nanos() * popped_bytes / 1000);
-        (popped, cost)
+        (popped, self.settings.costs.handing_out(popped, popped_bytes))
     }
 
     // ---- causes ----------------------------------------------------------------------------------------------------------------

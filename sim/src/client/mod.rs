@@ -8,6 +8,7 @@ use crate::state::{Core, Timer};
 use crate::time::Duration;
 
 pub mod aiokafka;
+pub(crate) mod costs;
 pub mod ideal;
 pub mod java;
 pub mod kafka_python;
@@ -15,6 +16,7 @@ pub mod librdkafka;
 mod metadata;
 pub(crate) mod settings;
 
+pub use costs::Costs;
 pub use metadata::metadata_order;
 pub use settings::Settings;
 
@@ -82,8 +84,8 @@ impl Client {
     /// From the start to the first request to the group's coordinator.
     pub(crate) fn group_start(&self) -> Duration {
         match self {
-            Self::Aiokafka(_) => aiokafka::START_GROUP,
-            Self::Librdkafka(_) => librdkafka::START_GROUP,
+            Self::Aiokafka(c) => c.costs().start_group,
+            Self::Librdkafka(c) => c.costs().start_group,
             Self::Java(c) => c.group_start(),
             Self::KafkaPython(c) => c.group_start(),
             Self::Ideal(_) => Duration::ZERO,
@@ -93,7 +95,7 @@ impl Client {
     /// From the answer about committed offsets to the start of fetching: with one, and without (the lookup by time not included).
     pub(crate) fn seek_delays(&self) -> (Duration, Duration) {
         match self {
-            Self::Librdkafka(_) => (librdkafka::OFFSETS, librdkafka::OFFSETS + librdkafka::OFFSET_RESET),
+            Self::Librdkafka(c) => (c.costs().offsets, c.costs().offsets + librdkafka::OFFSET_RESET),
             Self::KafkaPython(c) => (c.seek_delay(), c.seek_delay()),
             Self::Aiokafka(_) | Self::Java(_) | Self::Ideal(_) => (Duration::ZERO, Duration::ZERO),
         }
@@ -191,9 +193,15 @@ impl Client {
 
     /// A synchronous commit begins. Returns how long it takes.
     pub(crate) fn commit_begins(&mut self, core: &mut Core) -> Duration {
+        if let Self::KafkaPython(c) = self {
+            c.commit_begins(core);
+        }
         match self {
-            Self::KafkaPython(c) => c.commit_begins(core),
-            _ => COMMIT,
+            Self::Aiokafka(c) => c.costs().commit,
+            Self::Librdkafka(c) => c.costs().commit,
+            Self::Java(c) => c.costs().commit,
+            Self::KafkaPython(c) => c.costs().commit,
+            Self::Ideal(_) => COMMIT,
         }
     }
 

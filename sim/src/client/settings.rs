@@ -1,6 +1,7 @@
 //! Which client, with which settings. A module of its own, as are the settings of each client: the configuration of a world knows
 //! these, and nothing of a running client.
 
+use super::costs::Costs;
 use super::{aiokafka, ideal, java, kafka_python, librdkafka};
 
 /// Which client, with which settings.
@@ -23,5 +24,28 @@ impl Settings {
     #[must_use]
     pub const fn is_async(&self) -> bool {
         matches!(self, Self::Aiokafka(_))
+    }
+
+    /// What the client's work costs; `None` of the ideal client, which has no costs.
+    #[must_use]
+    pub const fn costs(&self) -> Option<&Costs> {
+        match self {
+            Self::Aiokafka(s) => Some(&s.costs),
+            Self::Librdkafka(s) => Some(&s.costs),
+            Self::Java(s) => Some(&s.costs),
+            Self::KafkaPython(s) => Some(&s.costs),
+            Self::Ideal(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn costs_mut(&mut self) -> Option<&mut Costs> {
+        match self {
+            Self::Aiokafka(s) => Some(&mut s.costs),
+            Self::Librdkafka(s) => Some(&mut s.costs),
+            Self::Java(s) => Some(&mut s.costs),
+            Self::KafkaPython(s) => Some(&mut s.costs),
+            Self::Ideal(_) => None,
+        }
     }
 }

@@ -257,11 +257,6 @@ impl Classic {
         if self.pending.len() < pending {
             self.maybe_complete(ctx);
         }
-        let is_due = |m: &Member| m.expires(ctx.config).is_some_and(|at| at <= now);
-        let expired: Vec<MemberId> = self.members.iter().filter(|(_, m)| is_due(m)).map(|(id, _)| *id).collect();
-        for id in expired {
-            self.remove(ctx, id);
-        }
         match self.state {
             State::Preparing { by, initial: Some(Initial { delay, left }) } if by <= now => {
                 if core::mem::take(&mut self.somebody_joined) && !left.is_zero() {
@@ -274,6 +269,12 @@ impl Classic {
             }
             State::Preparing { by, initial: None } if by <= now => self.complete(ctx),
             _ => {}
+        }
+        // After that: who has just been through a join is alive.
+        let is_due = |m: &Member| m.expires(ctx.config).is_some_and(|at| at <= now);
+        let expired: Vec<MemberId> = self.members.iter().filter(|(_, m)| is_due(m)).map(|(id, _)| *id).collect();
+        for id in expired {
+            self.remove(ctx, id);
         }
         if self.sync_by.is_some_and(|by| by <= now) {
             self.sync_by = None;

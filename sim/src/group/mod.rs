@@ -14,6 +14,8 @@ pub mod coordinator;
 pub(crate) mod member;
 mod modern;
 mod offsets;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 
 /// `group.protocol`.

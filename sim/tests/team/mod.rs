@@ -105,6 +105,8 @@ pub struct Seen {
     pub held: Option<(Vec<PartitionId>, Time)>,
     /// Per partition: the next offset to be processed.
     pub processed: BTreeMap<PartitionId, i64>,
+    /// Processed, and not committed yet.
+    pub dirty: BTreeMap<PartitionId, i64>,
     pub delivered: u64,
     pub commits: u32,
     pub refused: Vec<Refusal>,
@@ -133,6 +135,8 @@ pub struct Team {
     pub interval: Option<Duration>,
     /// Whether what has failed for good is started again.
     pub restarts: bool,
+    /// Two may have a partition at a time.
+    pub may_overlap: bool,
     script: Vec<(Time, Do)>,
     /// Per partition: the ends of what has been processed by anybody.
     pub all: BTreeMap<PartitionId, i64>,
@@ -153,6 +157,7 @@ impl Team {
             commits: true,
             holds: false,
             restarts: false,
+            may_overlap: false,
             interval: watches.then_some(config.group.max_poll_interval),
             script: Vec::new(),
             all: BTreeMap::new(),
@@ -219,6 +224,7 @@ impl Team {
         seen.owned.clear();
         seen.held = None;
         seen.processed.clear();
+        seen.dirty.clear();
         seen.batches.clear();
         (seen.busy, seen.committing, seen.polling) = (false, false, false);
     }
@@ -239,7 +245,7 @@ impl Team {
                     };
                     // Who has not polled for too long is out, and does not know it yet.
                     let late = self.interval.is_some_and(|interval| other.busy && other.polled + interval <= now);
-                    if j != i as usize && self.fleet.is_open(j as u32) && !late {
+                    if j != i as usize && self.fleet.is_open(j as u32) && !late && !self.may_overlap {
                         assert!(!partitions.iter().any(holds), "{now}: {i} is given what {j} still has");
                     }
                 }
@@ -250,6 +256,7 @@ impl Team {
                 seen.revoked.push((now, partitions.clone()));
                 for p in &partitions {
                     seen.processed.remove(p);
+                    seen.dirty.remove(p);
                 }
                 for runs in seen.batches.values_mut() {
                     runs.retain(|run| !partitions.contains(&run.partition));
@@ -274,7 +281,7 @@ impl Team {
                     seen.delivered += u64::from(run.records);
                 }
                 if runs.is_empty() {
-                    self.poll(i);
+                    self.commit(i);
                 } else {
                     seen.batches.insert(batch.0, runs);
                     seen.busy = true;
@@ -290,17 +297,13 @@ impl Team {
                     self.again += (*end - run.first).clamp(0, i64::from(run.records)) as u64;
                     *end = (*end).max(run.next);
                 }
-                let offsets: Vec<_> = runs.iter().map(|run| (run.partition, run.next)).collect();
-                if self.commits && !offsets.is_empty() {
-                    seen.committing = true;
-                    self.fleet.world_mut(i).commit(C, &offsets);
-                } else {
-                    self.poll(i);
-                }
+                seen.dirty.extend(runs.iter().map(|run| (run.partition, run.next)));
+                self.commit(i);
             }
             Output::Committed(_) => {
                 seen.committing = false;
                 seen.commits += 1;
+                seen.dirty.clear();
                 self.poll(i);
             }
             Output::CommitFailed { reason, .. } => {
@@ -331,6 +334,18 @@ impl Team {
     pub fn release(&mut self, i: u32) {
         self.seen[i as usize].held = None;
         self.fleet.world_mut(i).revoke_done(C);
+    }
+
+    /// Commits what has been processed and is not committed, or goes on.
+    fn commit(&mut self, i: u32) {
+        let seen = &mut self.seen[i as usize];
+        let offsets: Vec<_> = seen.dirty.iter().map(|(p, next)| (*p, *next)).collect();
+        if self.commits && !offsets.is_empty() {
+            seen.committing = true;
+            self.fleet.world_mut(i).commit(C, &offsets);
+        } else {
+            self.poll(i);
+        }
     }
 
     fn poll(&mut self, i: u32) {

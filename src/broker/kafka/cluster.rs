@@ -11,14 +11,18 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as Code;
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::conf;
 use super::error::Error;
 use super::ffi::{self, Call, Client, Conf};
 use super::mock::Mock;
-use super::{Log, conf};
+use super::secrets::{Secrets, Shown};
 use crate::broker::BrokerError;
 
+/// How long to look whether anybody is there when something has gone wrong.
+const GONE_AFTER: Duration = Duration::from_secs(2);
 /// How long an administrative request may take.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the clean-up may take, which nobody wants to wait for when the cluster is gone.
@@ -48,7 +52,7 @@ impl Target {
 }
 
 /// How to run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// librdkafka's properties for every client, such as those for security; they override the scenario's.
     pub properties: Vec<(String, String)>,
@@ -58,6 +62,19 @@ pub struct Options {
     pub interrupt: Arc<AtomicBool>,
     /// How long to wait for a first answer of the cluster, in milliseconds.
     pub connect_timeout_ms: u64,
+}
+
+impl std::fmt::Debug for Options {
+    /// Without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { properties, keep, interrupt, connect_timeout_ms } = self;
+        f.debug_struct("Options")
+            .field("properties", &Shown(properties))
+            .field("keep", keep)
+            .field("interrupt", interrupt)
+            .field("connect_timeout_ms", connect_timeout_ms)
+            .finish()
+    }
 }
 
 impl Default for Options {
@@ -136,6 +153,14 @@ impl Cluster {
         self.interrupt.load(Ordering::Relaxed)
     }
 
+    /// What was refused, or rather that nobody is there any more to refuse anything.
+    pub(super) fn unless_gone(&self, error: Error) -> Error {
+        match self.probe(GONE_AFTER) {
+            Err(gone @ Error::Broker(BrokerError::Unreachable { .. })) => gone,
+            _ => error,
+        }
+    }
+
     /// Waits for the first answer, and says how many brokers there are.
     fn probe(&self, timeout: Duration) -> Result<usize, Error> {
         let mut conf = Conf::new();
@@ -144,15 +169,19 @@ impl Cluster {
         for (key, value) in own.into_iter().chain(users) {
             conf.set(key, value).map_err(Error::refused)?;
         }
-        let heard = Arc::new(Mutex::new((Log::default(), None)));
+        let heard = Arc::new(Mutex::new((Cause::default(), None)));
         let hook = heard.clone();
+        let secrets = Secrets::of(&self.properties);
         let client = Client::new(
             conf,
             Box::new(move |call| {
                 let mut heard = hook.lock().unwrap_or_else(PoisonError::into_inner);
+                let redact = |text| secrets.redact(text);
                 match call {
-                    Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => heard.1 = Some(reason),
-                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.push(reason),
+                    Call::Error { code: Code::RD_KAFKA_RESP_ERR__AUTHENTICATION, reason } => {
+                        heard.1 = Some(redact(reason))
+                    }
+                    Call::Error { reason, .. } | Call::Log(reason) => heard.0.hear(redact(reason)),
                     Call::Nonempty(_) | Call::Rebalance { .. } | Call::Statistics(_) => {}
                 }
             }),
@@ -177,12 +206,32 @@ impl Cluster {
             }
             if began.elapsed() >= timeout {
                 let waited = crate::Duration::from_nanos(began.elapsed().as_nanos() as u64);
-                // The line with the cause: "Connect to ipv4#... failed: Connection refused (after 0ms in state CONNECT)".
-                let cause = heard.0.0.iter().rev().find(|line| line.contains("failed")).cloned();
-                let (servers, reason) = (self.servers.clone(), cause.unwrap_or(reason));
+                let (servers, reason) = (self.servers.clone(), heard.0.0.clone().unwrap_or(reason));
                 return Err(BrokerError::Unreachable { servers, waited, reason }.into());
             }
         }
+    }
+
+    /// First offset and one after the last, by topic and partition.
+    pub(super) fn bounds(&self, topics: &[String]) -> Result<Vec<Vec<(i64, i64)>>, Error> {
+        // A consumer: a producer's or an administrator's request for the metadata of a topic may create it.
+        let client: BaseConsumer = self
+            .config()
+            .set("allow.auto.create.topics", "false")
+            .create()
+            .map_err(|e| Error::refused(e.to_string()))?;
+        let of_topic = |topic: &String| {
+            let unread = |e: rdkafka::error::KafkaError| Error::refused(format!("topic {topic} can't be read: {e}"));
+            let metadata = client.fetch_metadata(Some(topic), ADMIN_TIMEOUT).map_err(unread)?;
+            let found = metadata.topics().iter().find(|t| t.name() == topic && t.error().is_none());
+            let partitions = found.map_or(0, |t| t.partitions().len());
+            if partitions == 0 {
+                return Err(Error::refused(format!("there is no topic {topic} on {}", self.servers)));
+            }
+            let bounds = |partition| client.fetch_watermarks(topic, partition, ADMIN_TIMEOUT).map_err(unread);
+            (0..partitions as i32).map(bounds).collect()
+        };
+        topics.iter().map(of_topic).collect()
     }
 
     fn admin(&self) -> Result<AdminClient<DefaultClientContext>, Error> {
@@ -305,6 +354,26 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+}
+
+/// Why nothing answers, of all that librdkafka says about it: the latest line about a connection, such as "Connect to
+/// ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)".
+#[derive(Debug, Default)]
+struct Cause(Option<String>);
+
+impl Cause {
+    fn hear(&mut self, line: String) {
+        let says = |word: &str| line.contains(word);
+        // "1/1 brokers are down" and "Broker transport failure" only say that there is a cause.
+        if says("failed") || says("Failed") || says("isconnected") || says("refused") {
+            // Log lines begin with the thread's name, which nobody knows.
+            let line = match line.split_once("]: ") {
+                Some((thread, rest)) if thread.starts_with("[thrd:") => rest.to_owned(),
+                _ => line,
+            };
+            self.0 = Some(line);
+        }
     }
 }
 

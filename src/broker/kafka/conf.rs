@@ -77,6 +77,9 @@ pub(super) fn consumer(servers: &str, member: Member<'_>, properties: &[(String,
         ("auto.offset.reset", "earliest".to_owned()),
         // How long a topic that was there and is missing now may be so before it is an error. The loader has seen all of them.
         ("topic.metadata.propagation.max.ms", "1000".to_owned()),
+        // A topic that could not be read is in nobody's subscription any more until the next look at the metadata shows that it can:
+        // with librdkafka's default after up to five minutes.
+        ("topic.metadata.refresh.interval.ms", "5000".to_owned()),
     ];
     if !properties.iter().any(|(key, value)| key == "group.protocol" && value == "consumer") {
         // An eager rebalance empties the split queues of partitions that stay, too. The consumer protocol has its assignors in the

@@ -9,6 +9,7 @@ use super::conf::Member;
 use super::consumer::Setup;
 use super::content::Checker;
 use super::error::Error;
+use super::secrets::{Secrets, Shown};
 use super::workers::Workers;
 use super::{KafkaBroker, conf};
 use crate::policy::Name;
@@ -18,7 +19,6 @@ use crate::{ConsumerId, Duration, PartitionId, Run, TopicId};
 /// What [`KafkaBroker::connect`] opens: the consumers of one instance, and who processes what they deliver.
 ///
 /// Nothing is loaded, verified or deleted. Two brokers in one process are two members, exactly as two processes would be.
-#[derive(Debug)]
 pub struct Consumers {
     /// Where.
     pub target: Target,
@@ -86,6 +86,22 @@ impl Consumers {
         self.properties = conf::of_group(group);
         self.properties.extend(own);
         self
+    }
+}
+
+impl std::fmt::Debug for Consumers {
+    /// Without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumers")
+            .field("target", &self.target)
+            .field("topics", &self.topics)
+            .field("shape", &self.shape)
+            .field("groups", &self.groups)
+            .field("share", &self.share)
+            .field("instance", &self.instance)
+            .field("properties", &Shown(&self.properties))
+            .field("application", &self.application)
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,6 +210,8 @@ pub enum Position {
     Beginning,
     /// At the group's committed position, or else at `auto.offset.reset`.
     Committed,
+    /// At this offset of every partition; at `auto.offset.reset` where that is gone already, or not there yet.
+    Offset(i64),
 }
 
 /// Who processes what is delivered. One run is processed by one worker, and a partition is with one worker at a time.
@@ -261,6 +279,11 @@ impl KafkaBroker {
     /// # Errors
     /// [`Error`] if shape, groups, share or properties contradict each other or are unknown, or the cluster does not answer.
     pub fn connect(consumers: Consumers) -> Result<Self, Error> {
+        let secrets = Secrets::of(&consumers.properties);
+        Self::try_connect(consumers).map_err(|error| secrets.redact_error(error))
+    }
+
+    fn try_connect(consumers: Consumers) -> Result<Self, Error> {
         check(&consumers)?;
         conf::check(&consumers.properties)?;
         let options = Options {
@@ -293,6 +316,7 @@ impl KafkaBroker {
                 id: ConsumerId(i as u32),
                 conf,
                 is_static: instance.is_some(),
+                secrets: Secrets::of(&consumers.properties),
                 poll_interval,
                 revoke_within: revoke_within(consumers.revoke_within, poll_interval)?,
                 servers: cluster.servers.clone(),

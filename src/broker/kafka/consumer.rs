@@ -18,6 +18,7 @@ use super::connect::{Position, Share, Topic};
 use super::content::Checker;
 use super::ffi::{self, Call, Client, Conf, Message, Partitions, Queue};
 use super::runs::Runs;
+use super::secrets::Secrets;
 use super::statistics::{Board, Statistics};
 use super::{Event, Log};
 use crate::broker::{Failure, Input};
@@ -33,6 +34,8 @@ mod trouble;
 const TICK: Duration = Duration::from_millis(200);
 /// After which a commit without an answer counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many records are dropped at a time.
+const STALE_SLICE: u32 = 1_000;
 /// How long a leaving consumer waits for its assignment to be taken back.
 const LEAVE_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -58,6 +61,8 @@ pub(super) struct Setup {
     pub(super) takes: bool,
     pub(super) share: Share,
     pub(super) conf: Conf,
+    /// What must not be in anything that it reports.
+    pub(super) secrets: Secrets,
     /// It has a `group.instance.id`.
     pub(super) is_static: bool,
     /// `max.poll.interval.ms`.
@@ -118,10 +123,10 @@ pub(super) fn run(
     board: Board,
 ) {
     let (id, shared) = (setup.id, !setup.takes);
-    let log = setup.log.clone();
+    let (log, secrets) = (setup.log.clone(), setup.secrets.clone());
     let conf = std::mem::replace(&mut setup.conf, Conf::new());
     let hook = Box::new(move |call| match call {
-        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+        Call::Log(line) => log.lock().unwrap_or_else(PoisonError::into_inner).push(secrets.redact(line)),
         Call::Statistics(json) => {
             Statistics::read(&json, shared).into_iter().for_each(|s| board.put(id.index(), s));
         }
@@ -239,6 +244,13 @@ impl Consumer {
     }
 
     fn fail(&self, topic: Option<TopicId>, failure: Failure) {
+        let redact = |reason| self.setup.secrets.redact(reason);
+        let failure = match failure {
+            Failure::Poll(reason) => Failure::Poll(redact(reason)),
+            Failure::Commit(reason) => Failure::Commit(redact(reason)),
+            Failure::Fetch(reason) => Failure::Fetch(redact(reason)),
+            Failure::Fatal(reason) => Failure::Fatal(redact(reason)),
+        };
         self.send(Input::Failed { consumer: self.setup.id, topic, failure });
     }
 
@@ -254,6 +266,7 @@ impl Consumer {
                     // Without a request for the log's beginning.
                     Position::Beginning => 0,
                     Position::Committed => ffi::COMMITTED,
+                    Position::Offset(offset) => *offset,
                 };
                 for id in partitions {
                     if let Some(topic) = self.setup.topics.iter().find(|t| t.id == id.topic) {
@@ -367,7 +380,7 @@ impl Consumer {
 
     fn accept(&mut self, partitions: &Partitions) {
         let ids = self.ids(partitions);
-        self.forward(&ids);
+        self.renew(&ids);
         let result = if self.client.is_cooperative() {
             self.client.incremental_assign(partitions)
         } else {
@@ -382,15 +395,37 @@ impl Consumer {
         }
     }
 
-    /// Sends the records of these partitions to the shared queue, if there is one. A partition that was taken away has lost its
-    /// forwarding, and does not get librdkafka's own back (rdkafka_partition.c: rd_kafka_toppar_fetch_stop,
-    /// rd_kafka_toppar_op_fetch_start): its records would pile up where nobody looks.
-    fn forward(&self, ids: &[PartitionId]) {
-        let Some(shared) = &self.shared else { return };
+    /// Makes the queues of partitions ready that are about to be assigned.
+    ///
+    /// They are got anew: a partition whose topic was missing from the metadata for a while is another object in the client, with a
+    /// queue of its own (rdkafka_topic.c: rd_kafka_topic_partition_cnt_update), and its records would go to the consumer's queue.
+    ///
+    /// What is in them is of an earlier assignment. librdkafka would drop it, but only once the partition is fetched again
+    /// (rdkafka_partition.c: rd_kafka_toppar_op_fetch_start has the version that outdates it), which is after we have begun to look.
+    ///
+    /// And a partition that was taken away has lost its forwarding to the shared queue, and does not get librdkafka's own back
+    /// (rd_kafka_toppar_fetch_stop): its records would pile up where nobody looks.
+    fn renew(&mut self, ids: &[PartitionId]) {
+        let mut stale = Vec::new();
         for id in ids {
-            let place = self.setup.topics.iter().position(|t| t.id == id.topic);
-            let queue = place.and_then(|place| self.forwarded[place].get(id.partition as usize));
-            queue.into_iter().for_each(|queue| queue.forward(shared));
+            let Some(place) = self.setup.topics.iter().position(|t| t.id == id.topic) else { continue };
+            let queue = self.client.partition_queue(&self.setup.topics[place].name, id.partition);
+            // None: it is about to be gone again, and its assignment will fail or be taken back.
+            let Some(queue) = queue else { continue };
+            // Its own, not what is behind the forwarding.
+            queue.split();
+            while queue.take(STALE_SLICE, &mut stale) > 0 {
+                stale.clear();
+            }
+            let partition = id.partition as usize;
+            if let Some(shared) = &self.shared {
+                if let Some(forwarded) = self.forwarded[place].get_mut(partition) {
+                    queue.forward(shared);
+                    *forwarded = queue;
+                }
+            } else {
+                self.flows[place].renew(partition, queue, place);
+            }
         }
     }
 

@@ -266,18 +266,18 @@ fn produce(cluster: &Cluster, scenario: &Scenario, topics: &[LoadedTopic]) -> Re
     for writer in writers.iter() {
         writer.finish(|| cluster.is_interrupted()).map_err(|e| match e {
             Error::Interrupted => e,
-            other => Error::refused(format!("the backlog can't be loaded: {other}")),
+            other => cluster.unless_gone(Error::refused(format!("the backlog can't be loaded: {other}"))),
         })?;
         writer.acknowledged(|a| acknowledged.iter_mut().zip(&a.records).for_each(|(sum, n)| *sum += n));
     }
     for (topic, records) in scenario.topics.iter().zip(acknowledged) {
         if records != topic.backlog {
             let (name, backlog) = (&topic.name, topic.backlog);
-            return Err(Error::refused(format!(
+            return Err(cluster.unless_gone(Error::refused(format!(
                 "the backlog can't be loaded: no answer for {} of {backlog} records of topic {name} within {} s",
                 backlog - records,
                 STALL_MAX.as_secs()
-            )));
+            ))));
         }
     }
     Ok(())

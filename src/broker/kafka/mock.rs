@@ -114,6 +114,17 @@ impl Mock {
         self.cluster().request_errors(key(api), &codes);
     }
 
+    /// Has the next requests of a kind refused by one broker (1 or more) only; otherwise as [`refuse`](Self::refuse). They can't be
+    /// taken back.
+    ///
+    /// # Errors
+    /// If there is no such broker.
+    pub fn refuse_at(&self, broker: u32, api: Api, refusals: &[Refusal]) -> Result<(), Error> {
+        let refuse = |refusal: &Refusal| self.handle().refuse_at(broker as i32, key(api), refusal.code());
+        let failed = |reason| Error::refused(format!("librdkafka's mock cluster: {reason}"));
+        refusals.iter().try_for_each(refuse).map_err(failed)
+    }
+
     /// Serves requests of a kind again.
     pub fn serve(&self, api: Api) {
         self.cluster().clear_request_errors(key(api));

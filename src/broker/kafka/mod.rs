@@ -34,6 +34,7 @@ pub use connect::{Application, Consumers, Groups, Position, Shape, Share, Topic}
 pub use error::Error;
 pub use mock::{Api, Mock, Refusal};
 pub use put::{NewTopic, Record, delete, put};
+pub use record::{From, Layout, Recorded, Recording, backlog, record};
 pub use run::{Drained, Outcome, Request, run};
 pub use statistics::Statistics;
 pub use verify::Verification;
@@ -56,8 +57,10 @@ mod load;
 mod mock;
 mod producer;
 mod put;
+mod record;
 mod run;
 mod runs;
+mod secrets;
 mod statistics;
 mod verify;
 mod watch;
@@ -135,6 +138,19 @@ enum Event {
         reason: String,
     },
     Refused(String),
+}
+
+/// Dropped only by a panic: what its thread had in hand will never be done, and nobody may wait for it.
+struct Panics {
+    who: &'static str,
+    events: Sender<Event>,
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        let reason = format!("{} panicked; what it said is above", self.who);
+        drop(self.events.send(Event::Refused(reason)));
+    }
 }
 
 struct Consumer {
@@ -232,7 +248,11 @@ impl KafkaBroker {
         for setup in setups {
             let (commands, receiver) = mpsc::channel();
             let (to_self, events, board) = (commands.clone(), sender.clone(), broker.board.clone());
-            let thread = thread::spawn(move || consumer::run(setup, receiver, to_self, events, board));
+            let thread = thread::spawn(move || {
+                let panics = Panics { who: "a consumer's thread", events: events.clone() };
+                consumer::run(setup, receiver, to_self, events, board);
+                std::mem::forget(panics);
+            });
             broker.consumers.push(Consumer { commands, thread: Some(thread), closed: false });
         }
         for _ in 0..broker.consumers.len() {

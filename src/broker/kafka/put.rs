@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, Options, Target};
 use super::error::Error;
 use super::producer::{Writer, batch_bytes_max};
+use super::secrets::Secrets;
 
 /// A topic to put records into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,10 @@ impl NewTopic {
 /// # Errors
 /// [`Error`] if the cluster does not answer, or refuses a topic or a record.
 pub fn put(target: &Target, properties: &[(String, String)], topics: &[NewTopic]) -> Result<(), Error> {
+    try_put(target, properties, topics).map_err(|error| Secrets::of(properties).redact_error(error))
+}
+
+fn try_put(target: &Target, properties: &[(String, String)], topics: &[NewTopic]) -> Result<(), Error> {
     let cluster = connect(target, properties)?;
     let new: Vec<_> = topics.iter().map(|t| (t.name.as_str(), t.partitions, None)).collect();
     cluster.ensure(&new)?;
@@ -59,9 +64,12 @@ pub fn put(target: &Target, properties: &[(String, String)], topics: &[NewTopic]
 /// # Errors
 /// [`Error`] if the cluster does not answer; what can't be deleted is named.
 pub fn delete(target: &Target, properties: &[(String, String)], topics: &[&str], groups: &[&str]) -> Result<(), Error> {
-    let cluster = connect(target, properties)?;
-    cluster.delete_groups(groups)?;
-    cluster.delete_topics(topics)
+    let delete = || {
+        let cluster = connect(target, properties)?;
+        cluster.delete_groups(groups)?;
+        cluster.delete_topics(topics)
+    };
+    delete().map_err(|error| Secrets::of(properties).redact_error(error))
 }
 
 fn connect(target: &Target, properties: &[(String, String)]) -> Result<Cluster, Error> {

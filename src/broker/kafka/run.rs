@@ -6,6 +6,7 @@ use super::connect::{Application, Consumers, Extras, Groups, Position, Shape, Sh
 use super::content::Checker;
 use super::error::Error;
 use super::load::{Loaded, load};
+use super::secrets::Secrets;
 use super::verify::Verification;
 use super::watch::Watch;
 use super::{KafkaBroker, LoadedTopic, conf, load as loading};
@@ -74,7 +75,11 @@ pub struct Drained<O> {
 ///
 /// # Errors
 /// [`Error`] if the scenario, a property or the cluster does not allow the run, or the cluster is lost in the middle of it.
-pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) -> O) -> Result<Outcome<O>, Error> {
+pub fn run<O: Observer>(request: &Request<'_>, observer: impl FnMut(Name) -> O) -> Result<Outcome<O>, Error> {
+    try_run(request, observer).map_err(|error| Secrets::of(&request.options.properties).redact_error(error))
+}
+
+fn try_run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) -> O) -> Result<Outcome<O>, Error> {
     let &Request { scenario, schedulers, seed, target, options, .. } = request;
     loading::check(scenario, target.backend())?;
     conf::check_benchmark(&options.properties)?;
@@ -98,7 +103,8 @@ pub fn run<O: Observer>(request: &Request<'_>, mut observer: impl FnMut(Name) ->
     }
     let topics = loaded.topics.iter().map(|t| t.name.clone()).collect();
     let order_kept = loaded.order_kept;
-    let left_behind = left_behind.or(loaded.remove().err()).map(|e| e.to_string());
+    let secrets = Secrets::of(&options.properties);
+    let left_behind = left_behind.or(loaded.remove().err()).map(|e| secrets.redact(e.to_string()));
     Ok(Outcome { environment: cluster.environment(), load: took, drains, topics, order_kept, left_behind })
 }
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::Event;
 use super::connect::Application;
+use super::{Event, Panics};
 use crate::{BatchId, PartitionId, Run, TopicId};
 
 /// How often a sleeping worker looks whether it has been interrupted.
@@ -64,16 +64,6 @@ impl Cost {
     }
 }
 
-/// Dropped only by a panic: what the worker had in hand will never be done, and nobody may wait for it.
-struct Panics<'a>(&'a Sender<Event>);
-
-impl Drop for Panics<'_> {
-    fn drop(&mut self) {
-        let reason = "the application panicked while it processed records; what it said is above";
-        drop(self.0.send(Event::Refused(reason.to_owned())));
-    }
-}
-
 impl Workers {
     pub(super) fn new(application: Application, events: Sender<Event>, interrupt: Arc<AtomicBool>) -> Self {
         let shared =
@@ -94,7 +84,7 @@ impl Workers {
             .map(|process| {
                 let (shared, events) = (shared.clone(), events.clone());
                 thread::spawn(move || {
-                    let panics = Panics(&events);
+                    let panics = Panics { who: "the application", events: events.clone() };
                     shared.work(process, &events);
                     std::mem::forget(panics);
                 })
@@ -158,7 +148,7 @@ impl Shared {
             let started = Instant::now();
             let finished = match &mut process {
                 Some(process) => {
-                    process(run.clone());
+                    process(run);
                     true
                 }
                 None => self.sleep(started + cost),

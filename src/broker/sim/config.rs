@@ -17,7 +17,10 @@ pub fn world_config(scenario: &Scenario, client: Client, scheduler: Name, cap: u
         Start::Assign => sim::Start::Assign,
         Start::Group => sim::Start::Group,
     };
-    let settings = client_settings(&scenario.consumer, client, scheduler.takes().then_some(cap));
+    let mut settings = client_settings(&scenario.consumer, client, scheduler.takes().then_some(cap));
+    if let (Some(costs), Some(own)) = (scenario.consumer.costs, settings.costs_mut()) {
+        *own = costs;
+    }
     let count = topics.len() as u32;
     let consumer = |topics| sim::ConsumerConfig { topics, client: settings.clone(), takes: scheduler.takes(), start };
     let consumers = if scheduler.has_consumer_a_topic() {

@@ -1,6 +1,5 @@
 //! What is asked for and when (`AbstractFetch`, `FetchSessionHandler`), and how answers enter the buffer.
 
-use super::cost::reading;
 use super::{Entry, Java, Version, hash};
 use crate::broker::{Ask, Request, SessionUse};
 use crate::output::Output;
@@ -76,8 +75,11 @@ impl Java {
                 continue;
             }
             // KAFKA-17182: a request would have to leave the buffered ones out, and so forget them.
-            let holds_back =
-                self.settings.version >= Version::V4_0 && self.partitions.iter().any(|p| p.node == node && p.buffered);
+            let holds_back = self.settings.version >= Version::V4_0
+                && self.partitions.iter().any(|p| {
+                    // What is paused does not count (`AbstractFetch.bufferedNodes`).
+                    p.node == node && p.buffered && !self.is_paused(core, p.topic)
+                });
             if !holds_back {
                 self.send_fetch(core, node, &wanted);
             }
@@ -106,10 +108,32 @@ impl Java {
         core.send_fetch(conn);
     }
 
-    /// `SubscriptionState.isFetchable`; a partition is paused while the application has enough of its topic.
+    /// `SubscriptionState.isFetchable`.
     fn is_fetchable(&self, core: &Core, i: u32) -> bool {
         let p = &self.partitions[i as usize];
-        p.failing_until <= core.now && (!self.takes || self.queued(core, p.topic) < self.enough)
+        p.failing_until <= core.now && !self.is_paused(core, p.topic)
+    }
+
+    pub(super) fn is_paused(&self, core: &Core, topic: u32) -> bool {
+        self.paused[(topic - core.plan.consumers[self.consumer as usize].topics.start) as usize]
+    }
+
+    /// The application pauses the topics that it has enough of, resumes the others, and polls what has been kept for them.
+    pub(super) fn pause_and_resume(&mut self, core: &mut Core) {
+        let first = core.plan.consumers[self.consumer as usize].topics.start;
+        for i in 0..self.paused.len() {
+            self.paused[i] = self.queued(core, first + i as u32) >= self.enough;
+        }
+        for _ in 0..self.queue.len() {
+            let Some(entry) = self.queue.pop_front() else { break };
+            if self.is_paused(core, self.partitions[entry.partition as usize].topic) {
+                // `FetchCollector.collectFetch` sets it aside, and puts it back at the end.
+                self.queue.push_back(entry);
+            } else {
+                self.partitions[entry.partition as usize].buffered = false;
+                self.keep(core, entry.partition, entry.offset, entry.records);
+            }
+        }
     }
 
     /// Fires all answers that have arrived. Returns whether there was one.
@@ -159,11 +183,17 @@ impl Java {
                 core.fetched(answer.slot, &answer.slice);
             }
             if self.takes {
-                self.keep(core, i, answer.offset, answer.slice.records);
-                continue;
+                // Paused since it was asked for: it stays in the buffer (KAFKA-7548).
+                if !self.is_paused(core, self.partitions[i as usize].topic) {
+                    self.keep(core, i, answer.offset, answer.slice.records);
+                    continue;
+                }
+                if answer.slice.records == 0 {
+                    continue;
+                }
             }
             entries += 1;
-            let first = self.answers == 1;
+            let first = self.answers == 1 && !self.takes;
             self.first_left += u32::from(first);
             self.partitions[i as usize].buffered = true;
             let filled = answer.slice.wire_bytes > 0;
@@ -177,7 +207,7 @@ impl Java {
         }
         let bytes = answers.iter().map(|a| a.slice.wire_bytes).sum();
         if !self.is_two_threaded() {
-            self.cost += reading(bytes);
+            self.cost += self.settings.costs.reading(bytes);
         }
         self.fresh = bytes > 0;
         core.conns[conn].answers = answers;

@@ -6,11 +6,12 @@
 //! the entry that a cap used up exactly and that still counts as buffered; the prefetch that leaves with the poll that returns;
 //! the fetch of idle partitions that parks (up to 3.9) and the rule that replaced it (KAFKA-17182); answers that a classic consumer
 //! sees only in a blocking call; split answers, stale requests and stalls of the async consumer of 4.2 and 4.3.
-//! Selective take: the application polls whatever its own queue of a topic lacks and pauses the topics that have a cap queued there,
-//! as Kafka Streams does with `buffered.records.per.partition`.
+//! Selective take: the application polls all that has arrived into its own queue of each topic and, before each hand-over, pauses
+//! the topics that have a cap queued there, as Kafka Streams does with `buffered.records.per.partition`. The poll that returns
+//! records has asked for more before they can be paused: what then arrives stays in the client until they are resumed.
 //!
-//! Does not model: rebalances and auto-commit (a group start is a delay, the group has one member), seek, isolation levels, out-of-range
-//! resets, rack-aware fetching, `max.poll.interval.ms`; the jitter of reconnect back-off; what the socket buffers read ahead of a
+//! Does not model: auto-commit (a group start is a delay, except in a fleet), seek, isolation levels, out-of-range
+//! resets, rack-aware fetching; the jitter of reconnect back-off; what the socket buffers read ahead of a
 //! classic consumer's poll; sleeps of an async poll that a group's heartbeat ends. Versions up to 3.6 are made from source only.
 //!
 //! Source: Apache Kafka `clients/.../consumer/internals/` (below: the classes `AbstractFetch`, `FetchCollector`, `FetchBuffer`,
@@ -20,6 +21,7 @@ use std::collections::VecDeque;
 
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::record::{ConsumerId, LocalCause, TopicId};
 use crate::seed::Stream;
@@ -119,11 +121,17 @@ pub(crate) struct Java {
     takes: bool,
     local: Vec<VecDeque<(i64, u32)>>,
     turns: Vec<u32>,
-    /// Records queued for a topic at which it is paused.
+    /// Records queued for a topic at which it is paused: a cap.
     enough: u64,
+    /// By topic, whether the application had paused it when it polled last.
+    paused: Vec<bool>,
 }
 
 impl Java {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
@@ -170,7 +178,8 @@ impl Java {
             takes: config.takes,
             local: vec![VecDeque::new(); if config.takes { partitions.len() } else { 0 }],
             turns: vec![0; config.topics.len()],
-            enough: 1,
+            enough: u64::MAX,
+            paused: vec![false; config.topics.len()],
             partitions,
         }
     }
@@ -244,14 +253,8 @@ impl Java {
 
     /// From the start to the first request.
     fn cold(&self) -> Duration {
-        match (self.settings.protocol, self.settings.version, self.group) {
-            (Protocol::Classic, _, false) => cost::START_CLASSIC,
-            (Protocol::Classic, _, true) => cost::START_CLASSIC_GROUP,
-            (Protocol::Consumer, Version::V4_2, false) => cost::START_ASYNC_4_2,
-            (Protocol::Consumer, Version::V4_2, true) => cost::START_ASYNC_4_2_GROUP,
-            (Protocol::Consumer, _, false) => cost::START_ASYNC_4_0,
-            (Protocol::Consumer, _, true) => cost::START_ASYNC_4_0_GROUP,
-        }
+        let costs = &self.settings.costs;
+        if self.group { costs.start_group } else { costs.start_assign }
     }
 
     pub(crate) fn timer(&mut self, core: &mut Core, timer: Timer) {
@@ -294,7 +297,7 @@ impl Java {
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
         let c = &core.conns[conn as usize];
-        let reading = cost::reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
+        let reading = self.settings.costs.reading(c.answers.iter().map(|a| a.slice.wire_bytes).sum());
         self.nodes[node as usize].reconnects = 0;
         if self.is_two_threaded() || self.takes {
             let generation = c.generation;

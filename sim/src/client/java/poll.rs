@@ -1,7 +1,7 @@
 //! Handing out: `FetchCollector.collectFetch`, and the loop of a poll around it.
 
 use super::Java;
-use super::cost::{CALL, EMPTY, FRESH_RECORD, RECORD, SENSORS};
+use super::cost::SENSORS;
 use crate::choice::Point;
 use crate::client::Waiting;
 use crate::record::{Fill, Run, TopicId};
@@ -80,7 +80,7 @@ impl Java {
         if cap > 0 && !(some && fill == Fill::First) {
             return false;
         }
-        self.end(core, CALL);
+        self.end(core, self.settings.costs.call);
         true
     }
 
@@ -90,13 +90,13 @@ impl Java {
             self.lead = None;
         }
         let handed = core.returning[self.consumer as usize].runs.iter().map(|r| u64::from(r.records)).sum();
-        let warm = call + RECORD.times(handed);
+        let warm = call + self.settings.costs.record.times(handed);
         let warm = match self.polls {
             2..=5 => warm.times(4),
             6..=15 => Duration::from_nanos(warm.as_nanos() / 2 * 3),
             _ => warm,
         };
-        let fresh = if self.fresh { FRESH_RECORD.times(handed) } else { Duration::ZERO };
+        let fresh = if self.fresh { self.settings.costs.answer_record.times(handed) } else { Duration::ZERO };
         let cost = self.cost + warm + fresh;
         self.returned_at = core.now + cost;
         // What may be fetched ahead is asked for just before the call returns.
@@ -118,9 +118,9 @@ impl Java {
         self.joining = None;
         if core.returning[self.consumer as usize].runs.is_empty() {
             self.waiting = None;
-            core.return_after(self.consumer, EMPTY);
+            core.return_after(self.consumer, self.settings.costs.empty);
         } else {
-            self.end(core, CALL);
+            self.end(core, self.settings.costs.call);
         }
     }
 
@@ -190,7 +190,8 @@ impl Java {
     pub(crate) fn take(&mut self, core: &mut Core, plan: &[(TopicId, u32)]) {
         let (mut runs, mut dry) = (Vec::new(), Vec::new());
         let first_topic = core.plan.consumers[self.consumer as usize].topics.start;
-        self.enough = u64::from(plan.iter().map(|(_, cap)| *cap).max().unwrap_or(1)).max(self.enough);
+        // A plan is always of a whole cap.
+        self.enough = plan.iter().map(|(_, records)| u64::from(*records)).sum();
         for &(topic, cap) in plan {
             let place = &core.plan.topics[topic.index()];
             let (first, partitions) = (place.first - self.base, place.partitions);
@@ -217,12 +218,13 @@ impl Java {
                 dry.push(topic);
             }
         }
+        self.pause_and_resume(core);
         self.send_fetches(core);
         self.update_causes(core);
         let handed: u64 = runs.iter().map(|r: &Run| u64::from(r.records)).sum();
         let returning = &mut core.returning[self.consumer as usize];
         (returning.runs, returning.dry) = (runs, dry);
-        core.return_after(self.consumer, CALL + RECORD.times(handed));
+        core.return_after(self.consumer, self.settings.costs.call + self.settings.costs.record.times(handed));
     }
 
     /// Records in the application's queue of a topic.

@@ -1,5 +1,7 @@
 //! Which Java client, and its properties.
 
+use super::cost;
+use crate::client::costs::Costs;
 use crate::time::Duration;
 
 /// Versions that behave alike, by the first of them.
@@ -41,6 +43,8 @@ pub struct Settings {
     pub max_partition_fetch_bytes: u32,
     /// `retry.backoff.ms`.
     pub retry_backoff: Duration,
+    /// What its work costs.
+    pub costs: Costs,
 }
 
 impl Settings {
@@ -55,6 +59,7 @@ impl Settings {
             fetch_max_wait: Duration::from_millis(500),
             max_partition_fetch_bytes: 1_048_576,
             retry_backoff: Duration::from_millis(100),
+            costs: cost::of(version, protocol),
         }
     }
 }

@@ -70,7 +70,7 @@ impl KafkaPython {
         let n = &mut self.nodes[node as usize];
         n.pending = true;
         n.session = session != SessionUse::None;
-        self.owed += self.rules.send;
+        self.owed += self.settings.costs.send;
         core.send_fetch(conn);
     }
 
@@ -126,7 +126,7 @@ impl KafkaPython {
     pub(crate) fn answer(&mut self, core: &mut Core, conn: u32) {
         let node = core.conn_node(conn);
         let bytes: u64 = core.conns[conn as usize].answers.iter().map(|a| a.slice.wire_bytes).sum();
-        let cost = self.rules.reply + Duration::from_nanos(self.rules.reply_kilobyte.as_nanos() * bytes / 1000);
+        let cost = self.settings.costs.answer + self.settings.costs.reading(bytes);
         self.nodes[node as usize].reading = Some((cost, core.now));
         if self.blocked {
             self.read_on(core, node);

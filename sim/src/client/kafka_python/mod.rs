@@ -7,11 +7,12 @@
 //! socket is read: in 2.x only while a poll finds nothing or a commit waits, from 3.0 by a thread that gets on only while the
 //! calling thread blocks; whole chunks decoded at once (2.0.2), or records as they are handed out.
 //!
-//! Does not model: rebalances, auto-commit, seek, pause, the iterator interface, isolation levels, rack-aware fetching, out-of-range
+//! Does not model: auto-commit, seek, pause, the iterator interface, isolation levels, rack-aware fetching, out-of-range
 //! resets; the limit of 1 000 000 bytes a reply that 2.2.20, 2.3.2 and 3.0.0 had; reads by the heartbeat thread of a group's member
 //! (2.x); sends overtaken by a reply that the hand-over of the same poll completes (3.x: such a fetch is parked, the counts are the
 //! same); the interpreter lock between several consumers in threads; the set order of a topic's partitions in a request of 2.0.2
-//! (they come by number); a session lost with its broker is noticed at once.
+//! (they come by number); a session lost with its broker is noticed at once; that 3.x keeps the
+//! position of a partition that an eager rebalance gives back (our application goes back to what it has committed).
 //!
 //! Source: kafka-python 3.0.12, 2.2.15 and 2.0.2, `consumer/fetcher.py` (F), `consumer/group.py` (G),
 //! `consumer/subscription_state.py` (S); costs: recorded runs over loopback.
@@ -20,6 +21,7 @@ use std::collections::VecDeque;
 
 use crate::choice::Point;
 use crate::client::Waiting;
+use crate::client::costs::Costs;
 use crate::config::Start;
 use crate::record::{ConsumerId, LocalCause};
 use crate::state::{ConnState, Core, Event, Timer};
@@ -49,6 +51,8 @@ pub struct Settings {
     pub retry_backoff: Duration,
     /// `enable_incremental_fetch_sessions` (from 2.1).
     pub enable_incremental_fetch_sessions: bool,
+    /// What its work costs.
+    pub costs: Costs,
 }
 
 impl Settings {
@@ -63,6 +67,7 @@ impl Settings {
             max_partition_fetch_bytes: 1_048_576,
             retry_backoff: Duration::from_millis(100),
             enable_incremental_fetch_sessions: true,
+            costs: version.rules().costs,
         }
     }
 }
@@ -130,6 +135,10 @@ pub(crate) struct KafkaPython {
 }
 
 impl KafkaPython {
+    pub(super) const fn costs(&self) -> &Costs {
+        &self.settings.costs
+    }
+
     pub(crate) fn new(core: &Core, consumer: ConsumerId, settings: Settings) -> Self {
         let config = &core.plan.consumers[consumer.index()];
         let (first, last) = (config.topics.start as usize, config.topics.end as usize - 1);
@@ -157,12 +166,12 @@ impl KafkaPython {
     }
 
     pub(crate) fn open(&mut self, core: &mut Core) {
-        let (consumer, rules) = (self.consumer, self.rules);
+        let (consumer, costs) = (self.consumer, self.settings.costs);
         let (assigned, started) = match core.plan.consumers[consumer as usize].start {
-            Start::Assign => (Duration::ZERO, rules.start_assign),
+            Start::Assign => (Duration::ZERO, costs.start_assign),
             Start::Group => {
                 self.shuffle_assignment(core);
-                (rules.start_group, rules.start_group + rules.offsets)
+                (costs.start_group, costs.start_group + costs.offsets)
             }
         };
         core.schedule(core.now + assigned, Event::Assigned { consumer });
@@ -176,12 +185,12 @@ impl KafkaPython {
     }
 
     pub(crate) fn group_start(&self) -> Duration {
-        self.rules.start_group
+        self.settings.costs.start_group
     }
 
     /// From the assignment to the first fetch.
     pub(crate) fn seek_delay(&self) -> Duration {
-        self.rules.offsets
+        self.settings.costs.offsets
     }
 
     pub(crate) fn assign(&mut self, core: &mut Core, positions: &[(u32, i64)]) {
@@ -263,10 +272,9 @@ impl KafkaPython {
         }
     }
 
-    /// The calling thread waits for a commit. Returns how long.
-    pub(crate) fn commit_begins(&mut self, core: &mut Core) -> Duration {
+    /// The calling thread waits for a commit.
+    pub(crate) fn commit_begins(&mut self, core: &mut Core) {
         self.block(core);
-        self.rules.commit
     }
 
     /// A commit is acknowledged, or a poll has returned: the calling thread is the application's. An I/O thread gets on as long as

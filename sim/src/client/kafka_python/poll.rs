@@ -15,9 +15,9 @@ impl KafkaPython {
         let (cost, got) = self.drain(core, cap);
         if got == cap || (got > 0 && fill == Fill::First) {
             // The gate comes after decoding, which takes time.
-            let send = if self.may_send() { self.rules.send } else { Duration::ZERO };
+            let send = if self.may_send() { self.settings.costs.send } else { Duration::ZERO };
             core.timer(core.now + cost, self.consumer, Timer::Step { call: self.call });
-            core.return_after(self.consumer, cost + self.rules.call + send);
+            core.return_after(self.consumer, cost + self.settings.costs.call + send);
         } else {
             self.waiting = Some(Waiting { cap: cap - got, fill });
             core.wait_until(self.consumer, core.now + cost + wait);
@@ -52,7 +52,7 @@ impl KafkaPython {
         if got == cap || (got > 0 && fill == Fill::First) {
             self.waiting = None;
             self.unblock(core);
-            core.return_after(self.consumer, cost + self.rules.call + self.owed);
+            core.return_after(self.consumer, cost + self.settings.costs.call + self.owed);
         } else {
             self.waiting = Some(Waiting { cap: cap - got, fill });
             self.wait(core);
@@ -62,7 +62,7 @@ impl KafkaPython {
     /// The timeout of a waiting poll. Replies are read until it has returned: so polls with a timeout of 0, which never wait, get on.
     pub(crate) fn deadline(&mut self, core: &mut Core) {
         if self.waiting.take().is_some() {
-            core.return_after(self.consumer, self.rules.empty);
+            core.return_after(self.consumer, self.settings.costs.empty);
         }
     }
 
@@ -74,7 +74,7 @@ impl KafkaPython {
             let Some(chunk) = &mut self.in_line else {
                 let Some(chunk) = self.queue.pop_front() else { break };
                 if !self.rules.lazy {
-                    cost += self.rules.record.times(u64::from(chunk.records));
+                    cost += self.settings.costs.record.times(u64::from(chunk.records));
                 }
                 self.in_line = Some(chunk);
                 continue;
@@ -105,8 +105,7 @@ impl KafkaPython {
         if !self.rules.lazy {
             return Duration::ZERO;
         }
-        let bytes = Duration::from_nanos(self.rules.kilobyte.as_nanos() * run.bytes / 1000);
-        self.rules.record.times(u64::from(run.records)) + bytes
+        self.settings.costs.handing_out(run.records, run.bytes)
     }
 
     /// A chunk is used up: its partition may be asked for again, after all others (F `_on_partition_records_drain`).

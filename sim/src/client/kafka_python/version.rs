@@ -1,5 +1,6 @@
 //! What differs between the lines of kafka-python: its rules, and its costs.
 
+use crate::client::costs::Costs;
 use crate::time::Duration;
 
 /// A line of kafka-python.
@@ -60,24 +61,8 @@ pub(super) struct Rules {
     pub(super) shuffles: bool,
     /// Step of the sleep in a poll while no leader is known: `retry_backoff_ms` (from 3.0; `group.py: _poll_once`).
     pub(super) leader_sleep: Option<Duration>,
-
-    /// Decoding: a record, a kilobyte of values. Lazy: as records are handed out; otherwise a chunk at a time.
-    pub(super) record: Duration,
-    pub(super) kilobyte: Duration,
-    /// A poll that hands out records, besides decoding.
-    pub(super) call: Duration,
-    /// Building and sending a request.
-    pub(super) send: Duration,
-    /// Reading a reply that is at the socket: a reply, a kilobyte.
-    pub(super) reply: Duration,
-    pub(super) reply_kilobyte: Duration,
-    /// A poll that finds nothing outlasts its timeout by this.
-    pub(super) empty: Duration,
-    pub(super) commit: Duration,
-    /// From the start to the first fetch under `assign`; to the assignment of a fresh group; from there to the first fetch.
-    pub(super) start_assign: Duration,
-    pub(super) start_group: Duration,
-    pub(super) offsets: Duration,
+    /// `record` and `kilobyte`: decoding. Lazy: as records are handed out; otherwise a chunk at a time.
+    pub(super) costs: Costs,
 }
 
 // Costs: medians of recorded runs over loopback, without a C extension for CRC-32C: 6 us a record, 0.145 us a byte, of which a record
@@ -90,31 +75,37 @@ const V3_0: Rules = Rules {
     start_shuffle: StartShuffle::Partitions,
     shuffles: false,
     leader_sleep: Some(Duration::from_millis(100)),
-    record: Duration::from_nanos(8_900),
-    kilobyte: Duration::from_micros(145),
-    call: Duration::from_micros(500),
-    send: Duration::from_micros(1_200),
-    reply: Duration::from_micros(700),
-    reply_kilobyte: Duration::from_nanos(3_200),
-    empty: Duration::from_micros(600),
-    commit: Duration::from_micros(8_500),
-    // Leaders are known a little more than one sleep after the start: the second sleep of a poll notices it.
-    start_assign: Duration::from_micros(100_300),
-    start_group: Duration::from_millis(28),
-    offsets: Duration::from_millis(160),
+    costs: Costs {
+        // Leaders are known a little more than one sleep after the start: the second sleep of a poll notices it.
+        start_assign: Duration::from_micros(100_300),
+        start_group: Duration::from_millis(28),
+        offsets: Duration::from_millis(160),
+        call: Duration::from_micros(500),
+        record: Duration::from_nanos(8_900),
+        kilobyte: Duration::from_micros(145),
+        send: Duration::from_micros(1_200),
+        answer: Duration::from_micros(700),
+        answer_kilobyte: Duration::from_nanos(3_200),
+        answer_record: Duration::ZERO,
+        empty: Duration::from_micros(600),
+        commit: Duration::from_micros(8_500),
+    },
 };
 
 const V2_2: Rules = Rules {
     io_thread: false,
     start_shuffle: StartShuffle::Topics,
     leader_sleep: None,
-    reply: Duration::from_micros(400),
-    reply_kilobyte: Duration::from_nanos(2_800),
-    empty: Duration::from_micros(100),
-    commit: Duration::from_micros(7_100),
-    start_assign: Duration::from_millis(12),
-    start_group: Duration::from_millis(212),
-    offsets: Duration::from_millis(30),
+    costs: Costs {
+        start_assign: Duration::from_millis(12),
+        start_group: Duration::from_millis(212),
+        offsets: Duration::from_millis(30),
+        answer: Duration::from_micros(400),
+        answer_kilobyte: Duration::from_nanos(2_800),
+        empty: Duration::from_micros(100),
+        commit: Duration::from_micros(7_100),
+        ..V3_0.costs
+    },
     ..V3_0
 };
 
@@ -123,18 +114,21 @@ const V2_0: Rules = Rules {
     lazy: false,
     start_shuffle: StartShuffle::Nothing,
     shuffles: true,
-    // No CRC check of v2 batches.
-    record: Duration::from_micros(6),
-    kilobyte: Duration::ZERO,
-    call: Duration::from_micros(50),
-    send: Duration::from_micros(600),
-    reply: Duration::from_micros(200),
-    reply_kilobyte: Duration::from_micros(4),
-    empty: Duration::from_micros(500),
-    commit: Duration::from_millis(7),
-    start_assign: Duration::from_millis(8),
-    start_group: Duration::from_millis(90),
-    offsets: Duration::from_millis(30),
+    costs: Costs {
+        start_assign: Duration::from_millis(8),
+        start_group: Duration::from_millis(90),
+        offsets: Duration::from_millis(30),
+        call: Duration::from_micros(50),
+        // No CRC check of v2 batches.
+        record: Duration::from_micros(6),
+        kilobyte: Duration::ZERO,
+        send: Duration::from_micros(600),
+        answer: Duration::from_micros(200),
+        answer_kilobyte: Duration::from_micros(4),
+        answer_record: Duration::ZERO,
+        empty: Duration::from_micros(500),
+        commit: Duration::from_millis(7),
+    },
     ..V2_2
 };
 

@@ -1,6 +1,24 @@
 //! What may be set.
 
+use crate::client::costs::Costs;
 use crate::time::Duration;
+
+/// The batch call in C. An answer is parsed in the broker's thread. `offsets`: where there are committed ones. A call that is not
+/// filled outlasts its timeout like one that finds nothing.
+const COSTS: Costs = Costs {
+    start_assign: Duration::from_millis(3),
+    start_group: Duration::from_millis(62),
+    offsets: Duration::from_millis(2),
+    call: Duration::from_nanos(180),
+    record: Duration::from_nanos(110),
+    kilobyte: Duration::from_nanos(60),
+    send: Duration::ZERO,
+    answer: Duration::from_micros(60),
+    answer_kilobyte: Duration::from_nanos(1_100),
+    answer_record: Duration::from_nanos(260),
+    empty: Duration::from_micros(220),
+    commit: super::super::COMMIT,
+};
 
 /// The properties that decide what is fetched when, under librdkafka's names.
 #[derive(Clone, Debug)]
@@ -21,6 +39,8 @@ pub struct Settings {
     pub fetch_queue_backoff: Duration,
     /// `fetch.error.backoff.ms`.
     pub fetch_error_backoff: Duration,
+    /// What its work costs.
+    pub costs: Costs,
 }
 
 impl Default for Settings {
@@ -34,6 +54,7 @@ impl Default for Settings {
             queued_max_messages_kbytes: 65_536,
             fetch_queue_backoff: Duration::from_millis(1000),
             fetch_error_backoff: Duration::from_millis(500),
+            costs: COSTS,
         }
     }
 }

@@ -19,6 +19,17 @@ impl Flow {
         Self { queues, turn: 0, peeked: None, dry: true }
     }
 
+    /// Looks at this queue for a partition from now on. What was seen of the partition before is gone.
+    pub(super) fn renew(&mut self, partition: usize, queue: Queue, place: usize) {
+        if self.peeked.as_ref().is_some_and(|m| m.partition() as usize == partition) {
+            self.peeked = None;
+        }
+        let Some(own) = self.queues.get_mut(partition) else { return };
+        // The former one goes first: if both are of the same partition, its end switches the notification off.
+        drop(std::mem::replace(own, queue));
+        own.notify(place);
+    }
+
     /// Takes up to `quota` messages, an equal share from each partition in turn, then the rest from whoever has it.
     pub(super) fn take(&mut self, quota: u32, messages: &mut Vec<Message>) {
         let mut left = quota;

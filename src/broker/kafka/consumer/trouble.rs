@@ -39,7 +39,7 @@ impl Consumer {
         if self.client.probe(PROBE_WAIT).is_ok() {
             self.down = None;
         } else if now >= down.since + self.setup.outage_max {
-            let (servers, reason) = (self.setup.servers.clone(), down.reason.clone());
+            let (servers, reason) = (self.setup.servers.clone(), self.setup.secrets.redact(down.reason.clone()));
             self.down = None;
             drop(self.events.send(Event::Unreachable { servers, waited: self.setup.outage_max, reason }));
         } else {

@@ -49,8 +49,9 @@ impl Client {
         self.0.rk.as_ptr()
     }
 
-    pub(super) fn hook(&self) -> &Box<Hook> {
-        &self.0.hook
+    /// Where the hook is, as long as the client lives.
+    pub(super) fn hook(&self) -> *const Box<Hook> {
+        &raw const *self.0.hook
     }
 
     fn queue(&self, queue: *mut rd::rd_kafka_queue_t) -> Option<Queue> {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use rdkafka::bindings as rd;
+use rdkafka::types::RDKafkaApiKey;
 
 use super::check;
 
@@ -29,6 +30,27 @@ impl<'a> Mock<'a> {
     pub(in super::super) fn remove_rebalance_delay(self) {
         // SAFETY: a live mock cluster.
         unsafe { rd::rd_kafka_mock_group_initial_rebalance_delay_ms(self.cluster.as_ptr(), 0) }
+    }
+
+    /// Refuses one request of a kind at one broker, after those that it has been told to refuse before.
+    pub(in super::super) fn refuse_at(
+        self,
+        broker: i32,
+        api: RDKafkaApiKey,
+        code: rd::rd_kafka_resp_err_t,
+    ) -> Result<(), String> {
+        // SAFETY: a live mock cluster; `cnt` is 1, so that one pair of error and round trip time follows, both C ints
+        // (rdkafka_mock.c: rd_kafka_mock_broker_push_request_error_rtts).
+        check(unsafe {
+            rd::rd_kafka_mock_broker_push_request_error_rtts(
+                self.cluster.as_ptr(),
+                broker,
+                i16::from(api),
+                1,
+                code as c_int,
+                0 as c_int,
+            )
+        })
     }
 
     pub(in super::super) fn create_topic(self, name: &str, partitions: u32) -> Result<(), String> {

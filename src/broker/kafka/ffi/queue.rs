@@ -1,5 +1,6 @@
 //! Queues.
 
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 
 use rdkafka::bindings as rd;
@@ -61,7 +62,7 @@ impl Queue {
 
     /// Calls the hook with this number whenever the queue stops being empty.
     pub(in super::super) fn notify(&mut self, token: usize) {
-        let waker = Box::new(Waker { hook: ptr::from_ref(self.client.hook()), token });
+        let waker = Box::new(Waker { hook: self.client.hook(), token });
         // SAFETY: `opaque` points into a box that lives until `drop` has disabled the notification, and the hook in it outlives
         // every queue.
         unsafe {
@@ -82,7 +83,10 @@ impl Queue {
             let mut result = check(rd::rd_kafka_event_error(event));
             let list = rd::rd_kafka_event_topic_partition_list(event);
             if let (Ok(()), false) = (&result, list.is_null()) {
-                result = elements(list).iter().try_for_each(|e| check(e.err));
+                result = elements(list).iter().try_for_each(|e| {
+                    let topic = || CStr::from_ptr(e.topic).to_string_lossy();
+                    check(e.err).map_err(|reason| format!("{} [{}]: {reason}", topic(), e.partition))
+                });
             }
             rd::rd_kafka_event_destroy(event);
             Some(result)

@@ -1,0 +1,54 @@
+"""The public scenarios: topics with their backlog and batch layout, and how each is drained."""
+
+DOCUMENTED = {"A": 10_000, "B": 5_000, "C": 100, "D": 50, "E": 10}
+
+
+def topics(prefix, backlog, partitions=1, value_bytes=200, batch_records=100):
+    return [
+        {
+            "name": f"{prefix}.{name}",
+            "records": records,
+            "partitions": partitions,
+            "value_bytes": value_bytes,
+            "batch_records": batch_records,
+        }
+        for name, records in backlog.items()
+    ]
+
+
+DOC_200 = topics("doc200", DOCUMENTED)
+DOC_1K = topics("doc1k", DOCUMENTED, value_bytes=1000)
+LARGE = topics("large", {"A": 2000, "B": 1000, "C": 100, "D": 50, "E": 10}, value_bytes=10_000, batch_records=10)
+PARTS = topics("parts", DOCUMENTED, partitions=3)
+TWO = topics("two", {"A": 20_000, "B": 200}, value_bytes=500)
+SIX = {"A": 9000, "B": 6000, "C": 3000, "D": 900, "E": 240, "F": 40}
+WORK = topics("p2work", SIX, partitions=2, value_bytes=400, batch_records=40)
+OVERSIZE = topics("oversize", {"A": 6000, "B": 3000, "C": 600, "D": 120, "E": 60}, value_bytes=700, batch_records=60)
+
+
+def scenario(topics, cap, **more):
+    defaults = {"timeout_ms": 1000, "work_us": 0, "commit": False, "subscribe": "assign", "idle_rounds": 0}
+    return {"topics": topics, "cap": cap, "mode": "single", "properties": {}, "clients": None, **defaults, **more}
+
+
+# `properties` have the Java client's names; `clients`: only these.
+SCENARIOS = {
+    "documented-3000": scenario(DOC_200, 3000),
+    "documented-500": scenario(DOC_200, 500),
+    "documented-3000-1k": scenario(DOC_1K, 3000),
+    "documented-500-1k": scenario(DOC_1K, 500),
+    "documented-500-work": scenario(DOC_200, 500, work_us=100, clients=["aiokafka", "kafka-python", "java"]),
+    "documented-group": scenario(
+        DOC_200, 3000, subscribe="group", commit=True, clients=["aiokafka", "kafka-python", "java"]
+    ),
+    "large-10k": scenario(LARGE, 500),
+    "parts-3": scenario(PARTS, 500),
+    "two-topics-tail": scenario(TWO, 1000),
+    "partitions-2-work": scenario(WORK, 600, work_us=80, clients=["aiokafka", "kafka-python", "java"]),
+    "oversize-batches": scenario(OVERSIZE, 400, properties={"max.partition.fetch.bytes": 32768}),
+    "fair-documented-500": scenario(DOC_200, 500, mode="fair"),
+    "fair-documented-500-work": scenario(
+        DOC_200, 500, mode="fair", work_us=50, clients=["aiokafka", "kafka-python", "java", "confluent-kafka"]
+    ),
+    "fair-documented-500-1k": scenario(DOC_1K, 500, mode="fair"),
+}

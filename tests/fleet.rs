@@ -302,15 +302,20 @@ proptest! {
     #[test]
     fn whoever_comes_and_goes_nothing_is_lost(
         life in any_life(),
-        way in prop::sample::select(&Way::ALL[..5]),
-        scheduler in prop::sample::select(&Name::ALL[..]),
+        client in prop::sample::select(Client::all().collect::<Vec<_>>()),
+        way in any::<prop::sample::Index>(),
+        scheduler in any::<prop::sample::Index>(),
         seed in 1..1_000_u64,
         commit in prop::sample::select(vec![Commit::PerBatch, Commit::OnStop, Commit::Interval(Duration::from_millis(300))]),
     ) {
+        // In a group: explicit assignment is for instances that come back.
+        let way = *way.get(&Way::ALL.into_iter().filter(|w| w.is_of(client) && *w != Way::Explicit).collect::<Vec<_>>());
+        let scheduler = *scheduler.get(&Name::ALL.into_iter().filter(|s| s.means(client).is_ok()).collect::<Vec<_>>());
         let mut it = shared(way, &instances(life.len()));
+        it.consumer.client = client;
         it.instances.clone_from(&life);
         it.consumer.commit = commit;
-        let what = format!("{way} {scheduler} {commit:?} {life:?}, seed {seed}");
+        let what = format!("{client} {way} {scheduler} {commit:?} {life:?}, seed {seed}");
         let mut run = simulation(&it, scheduler).run(seed);
         let crashes = life.iter().any(|i| i.leaves.is_some_and(|l| l.how == Departure::Crash));
         if commit == Commit::OnStop && crashes && run.committed == Some(false) {

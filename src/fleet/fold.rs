@@ -55,6 +55,8 @@ struct Partition {
     /// Offset after the last record there will be.
     end: i64,
     left: u64,
+    /// Who has processed its last record, and has had it since: what is not committed of it is when that instance stops.
+    finished_by: Option<u32>,
     processed: Ranges,
 }
 
@@ -70,7 +72,12 @@ impl FleetFold {
             let ends = super::logs::ends(topic);
             let partitions: Vec<_> = ends
                 .iter()
-                .map(|&end| Partition { end, left: end.unsigned_abs(), processed: Ranges::default() })
+                .map(|&end| Partition {
+                    end,
+                    left: end.unsigned_abs(),
+                    finished_by: None,
+                    processed: Ranges::default(),
+                })
                 .collect();
             let left = partitions.iter().map(|p| p.left).sum();
             Topic { partitions, left, done: Time::ZERO, duplicates: 0 }
@@ -115,6 +122,9 @@ impl FleetFold {
         self.advance(now);
         if self.ended.is_none() {
             self.owners.revoke_all(self.now, instance);
+            for partition in self.topics.iter_mut().flat_map(|t| &mut t.partitions) {
+                partition.finished_by = partition.finished_by.filter(|by| *by != instance);
+            }
             self.instances[instance as usize].assembly.disown_all();
         }
     }
@@ -134,6 +144,9 @@ impl FleetFold {
         let partition = &mut topic.partitions[run.partition.partition as usize];
         // A run's gaps hold no records: of a run that is known in part, its records are taken to be as low as they can.
         let new = partition.processed.add(run.first, run.first + i64::from(run.records));
+        if run.next >= partition.end {
+            partition.finished_by = Some(instance);
+        }
         topic.duplicates += u64::from(run.records) - new;
         self.instances[instance as usize].metrics.processed += u64::from(run.records);
         if new > 0 {
@@ -170,6 +183,8 @@ impl FleetFold {
             Input::Revoking { partitions, .. } => {
                 for &id in partitions {
                     it.assembly.set_owned(id, false);
+                    let partition = &mut self.topics[id.topic.index()].partitions[id.partition as usize];
+                    partition.finished_by = partition.finished_by.filter(|by| *by != instance);
                     self.owners.revoke(self.now, id, instance);
                 }
             }
@@ -246,7 +261,13 @@ impl FleetFold {
         self.left == 0 && self.uncommitted && self.ended.is_none()
     }
 
-    /// Everything has been committed by now.
+    /// Whether a partition's last record has been processed by who has it now.
+    pub(super) fn is_finished(&self, id: PartitionId) -> bool {
+        let finished_by = self.topics[id.topic.index()].partitions[id.partition as usize].finished_by;
+        finished_by.is_some() && self.owners.of(id) == finished_by
+    }
+
+    /// Everything has been committed by now, or will be when the instances stop.
     pub(super) fn set_committed(&mut self, now: Time) {
         self.uncommitted = false;
         self.tick(now);

@@ -128,7 +128,7 @@ impl FleetSimulation {
             self.groups.iter().map(|g| (g.clone(), run.fleet.coordinator().rebalances(g))).collect();
         let closed = if stopped == Stopped::Complete { run.close() } else { Ok(()) };
         let committed =
-            (stopped == Stopped::Complete && self.config.commit != Commit::None).then(|| run.is_committed());
+            (stopped == Stopped::Complete && self.config.commit != Commit::None).then(|| run.is_committed(false));
         let fingerprint = run.fleet.fingerprint();
         let mut metrics = run.fold.metrics();
         if let Err(instance) = closed {
@@ -185,7 +185,7 @@ impl Running<'_> {
                 // Nobody runs, and nothing is on its way: time passes until the next moment.
                 None => self.fold.tick(self.fleet.now()),
             }
-            if self.fold.waits_for_commits() && self.is_committed() {
+            if self.fold.waits_for_commits() && self.is_committed(true) {
                 self.fold.set_committed(self.fleet.now());
             }
             match self.fold.end() {
@@ -295,11 +295,13 @@ impl Running<'_> {
         Ok(())
     }
 
-    /// Whether the committed position of every partition is the end of its log.
-    fn is_committed(&self) -> bool {
+    /// Whether the committed position of every partition is the end of its log; `or_finished`: or will be, when the instance that has
+    /// processed it stops.
+    fn is_committed(&self, or_finished: bool) -> bool {
         self.fold.log_ends().filter(|(_, end)| *end > 0).all(|(id, end)| {
             let (topic, group) = &self.plan.topics[id.topic.index()];
             self.fleet.coordinator().committed(group, topic, id.partition) == Some(end)
+                || (or_finished && self.fold.is_finished(id))
         })
     }
 }

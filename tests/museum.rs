@@ -190,7 +190,7 @@ fn page() -> (PathBuf, String) {
 }
 
 /// Files of `sim/src/client` that serve several models and are none.
-const NO_MODELS: [&str; 3] = ["mod.rs", "settings.rs", "metadata.rs"];
+const NO_MODELS: [&str; 4] = ["mod.rs", "settings.rs", "costs.rs", "metadata.rs"];
 
 #[test]
 fn every_model_begins_with_what_it_does_not_model() {

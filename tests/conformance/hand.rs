@@ -213,6 +213,7 @@ impl Hand {
     }
 
     pub(crate) fn close(mut self) {
+        self.sync();
         let by = self.now + Duration::from_secs(10);
         self.ask(Action::Close { by });
         self.until("the end", LONG, |input| (*input == Input::Closed).then_some(()));

@@ -20,12 +20,16 @@ const LATE_MAX: Duration = Duration::from_millis(5_000);
 const WAIT: Duration = Duration::from_millis(30);
 /// How many hand-overs before a difference may have waited.
 const RECONSIDERED: usize = 8;
+/// How many waits are looked for; each costs up to `RECONSIDERED` replays.
+const WAITS_MAX: usize = 64;
 
 /// The hand-overs before which the application waited for an answer, as far as that explains more of the recording.
 pub(super) fn waits(mut exact: impl FnMut(&[usize]) -> Result<Replay, ReplayError>) -> Result<Vec<usize>, ReplayError> {
     let mut waits = Vec::new();
     let mut best = exact(&waits)?;
-    while let Some(difference) = &best.first_difference {
+    while let Some(difference) = &best.first_difference
+        && waits.len() < WAITS_MAX
+    {
         let mut better = None;
         for place in (0..=difference.number).rev().take(RECONSIDERED) {
             let tried = [waits.as_slice(), &[place]].concat();
@@ -35,7 +39,6 @@ pub(super) fn waits(mut exact: impl FnMut(&[usize]) -> Result<Replay, ReplayErro
                 better = Some((replay, tried));
             }
         }
-        // Each round explains a hand-over more, so there are at most as many as those.
         let Some(found) = better else { break };
         (best, waits) = found;
     }
@@ -127,6 +130,10 @@ impl Paced {
                 self.news.clone()
             }
         };
+        if self.plans.is_empty() && entering.is_empty() && self.done.is_none() {
+            // Nothing is paced any more: whatever happens next comes by itself.
+            return Ok(());
+        }
         if !entering.iter().all(|topic| self.news.contains(topic)) || (entering.is_empty() && self.done.is_none()) {
             let since = *self.since.get_or_insert(now);
             // Nothing else may ever happen again.

@@ -162,6 +162,9 @@ enum Stopped {
     Limit,
 }
 
+/// Virtual time after which a run in which nothing is told looks whether it has been stopped.
+const SLICE: Duration = Duration::from_secs(30);
+
 /// One run.
 struct Running<'a> {
     plan: &'a FleetSimulation,
@@ -179,7 +182,7 @@ impl Running<'_> {
         let limit = Time::ZERO + self.plan.time_limit;
         loop {
             self.take_moments();
-            let until = self.moments.front().map_or(limit, |m| m.at.min(limit));
+            let until = self.moments.front().map_or(limit, |m| m.at.min(limit)).min(self.fleet.now() + SLICE);
             match self.fleet.next_before(until) {
                 Some((now, instance, output)) => self.tell(instance, now, output),
                 // Nobody runs, and nothing is on its way: time passes until the next moment.

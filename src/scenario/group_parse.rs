@@ -13,6 +13,8 @@ use crate::Duration;
 
 /// Instances of one scenario; a bound on memory, since each has a world of its own.
 const INSTANCES_MAX: usize = 64;
+/// Partitions times instances, each of which knows all of them: a bound on memory.
+const VIEWS_MAX: u64 = 100_000;
 
 pub(super) fn read_group(r: &Reader, client: Client) -> Group {
     let protocol = match r.text_given("protocol").as_deref() {
@@ -170,6 +172,14 @@ fn protocol(out: &mut Findings, g: &Group, client: Client, group: &Reader) {
 /// What of the instances makes no sense, or makes no difference.
 pub(super) fn check_instances(out: &mut Findings, s: &Scenario, read: &Read<'_>) {
     let &Read { instances: entries, group, consumer, faults, .. } = read;
+    let partitions: u64 = s.topics.iter().map(|t| u64::from(t.partitions)).sum();
+    if partitions * s.instances.len() as u64 > VIEWS_MAX {
+        let problem = Problem::new(format!(
+            "{partitions} partitions, known to {} instances: more than {VIEWS_MAX} together",
+            s.instances.len()
+        ));
+        out.error(None, problem.help("simulate fewer instances, or fewer partitions"));
+    }
     for r in entries.iter().filter(|r| r.sound(&["joins", "leaves", "returns"])) {
         let (joins, leaves, returns) = (r.duration("joins"), r.duration_given("leaves"), r.duration_given("returns"));
         if let Some(at) = leaves.filter(|at| *at <= joins) {

@@ -187,7 +187,7 @@ public class Recorder {
         }
     }
 
-    /** With consumers of their own, that have not met the cluster before: as those that were recorded. */
+    /** A consumer for each topic. None of them has met the cluster before: the one that asked for the offsets is another. */
     void drainMulti(Properties properties, List<TopicPartition> partitions, Map<TopicPartition, Long> first) throws Exception {
         List<KafkaConsumer<byte[], byte[]>> consumers = new ArrayList<>();
         for (String topic : topics) {

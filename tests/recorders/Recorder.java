@@ -164,7 +164,8 @@ public class Recorder {
         options.put("repeat", "1");
         parse(args);
         if (!MODES.contains(options.get("mode"))) fail("--mode is one of " + MODES);
-        boolean fair = is("mode", "fair"), multi = options.get("mode").startsWith("multi"), group = is("subscribe", "group"), commit = options.containsKey("commit");
+        boolean fair = is("mode", "fair"), multi = options.get("mode").startsWith("multi");
+        boolean group = is("subscribe", "group"), commit = options.containsKey("commit");
         if (commit && !group) fail("--commit needs a group: --subscribe group");
         if ((fair || multi) && group) fail(options.get("mode") + " is recorded with --subscribe assign");
         if (multi && number("work-us") > 0) fail(options.get("mode") + " is recorded without --work-us");

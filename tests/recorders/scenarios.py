@@ -6,7 +6,7 @@ DOCUMENTED = {"A": 10_000, "B": 5_000, "C": 100, "D": 50, "E": 10}
 def topics(prefix, backlog, partitions=1, value_bytes=200, batch_records=100):
     return [
         {
-            "name": f"{prefix}.{name}",
+            "name": f"{prefix}{name}",
             "records": records,
             "partitions": partitions,
             "value_bytes": value_bytes,
@@ -16,14 +16,15 @@ def topics(prefix, backlog, partitions=1, value_bytes=200, batch_records=100):
     ]
 
 
-DOC_200 = topics("doc200", DOCUMENTED)
-DOC_1K = topics("doc1k", DOCUMENTED, value_bytes=1000)
-LARGE = topics("large", {"A": 2000, "B": 1000, "C": 100, "D": 50, "E": 10}, value_bytes=10_000, batch_records=10)
-PARTS = topics("parts", DOCUMENTED, partitions=3)
-TWO = topics("tail", {"A": 20_000, "B": 200}, value_bytes=500)
+DOC_200 = topics("doc200.", DOCUMENTED)
+DOC_1K = topics("kb1.", DOCUMENTED, value_bytes=1000)
+FAIR_1K = topics("doc1k.", DOCUMENTED, value_bytes=1000)
+LARGE = topics("large-", {"A": 2000, "B": 1000, "C": 100, "D": 50, "E": 10}, value_bytes=10_000, batch_records=10)
+PARTS = topics("parts.", DOCUMENTED, partitions=3)
+TWO = topics("tail.", {"A": 20_000, "B": 200}, value_bytes=500)
 SIX = {"iota": 9000, "kappa": 6000, "nu": 3000, "psi": 900, "rho": 240, "zeta": 40}
-WORK = topics("mix", SIX, partitions=2, value_bytes=400, batch_records=40)
-OVERSIZE = topics("over", {"A": 6000, "B": 3000, "C": 600, "D": 120, "E": 60}, value_bytes=700, batch_records=60)
+WORK = topics("mix.", SIX, partitions=2, value_bytes=400, batch_records=40)
+OVERSIZE = topics("over.", {"A": 6000, "B": 3000, "C": 600, "D": 120, "E": 60}, value_bytes=700, batch_records=60)
 
 
 def scenario(topics, cap, **more):
@@ -54,5 +55,5 @@ SCENARIOS = {
     "multi-documented-idle": scenario(DOC_200, 500, mode="multi", timeout_ms=100, idle_rounds=5, clients=RECORDERS),
     "fair-documented-500": scenario(DOC_200, 500, mode="fair"),
     "fair-documented-500-work": scenario(DOC_200, 500, mode="fair", work_us=50, clients=RECORDERS),
-    "fair-documented-500-1k": scenario(DOC_1K, 500, mode="fair"),
+    "fair-documented-500-1k": scenario(FAIR_1K, 500, mode="fair"),
 }

@@ -86,7 +86,7 @@ fn kind(schema: &Value) -> String {
         (Some("array"), _) => "names of [schedulers](cli.md#compare)".to_owned(),
         (Some("string"), None) => "text".to_owned(),
         (Some("string"), Some(pattern)) if pattern.contains("aiokafka") => {
-            "`\"aiokafka\"`, `\"librdkafka\"`, `\"java\"`, `\"java-async\"` or `\"ideal\"`, with or without a version: `\"java@4.1\"`".to_owned()
+            "`\"aiokafka\"`, `\"kafka-python\"`, `\"librdkafka\"`, `\"java\"`, `\"java-async\"` or `\"ideal\"`, with or without a version: `\"java@4.1\"`".to_owned()
         }
         (Some("string"), Some(pattern)) if pattern.contains("[GMK]iB") => "`\"100 MB/s\"`".to_owned(),
         (Some("string"), Some(pattern)) if pattern.contains("us") => "a duration: `\"1.5 s\"`".to_owned(),

@@ -157,14 +157,15 @@ pub(crate) fn run(args: &Args, shown: Shown) -> anyhow::Result<Exit> {
 
 #[cfg(feature = "kafka")]
 mod real {
-    use std::fs::File;
     use std::io::{self, BufWriter, IsTerminal, Write};
     use std::sync::Arc;
 
     use fairdrain::Duration;
     use fairdrain::broker::kafka::{self, Layout, Options, Recorded, Recording, Target};
 
-    use super::super::exit::{Exit, usage};
+    use fairdrain::report::file::Pending;
+
+    use super::super::exit::Exit;
     use super::super::interrupt;
     use super::super::output::{Shown, note};
     use super::{Args, BatchLayout};
@@ -196,7 +197,7 @@ mod real {
             let mut output = open(args)?;
             serde_json::to_writer(&mut output, &backlog)?;
             writeln!(output)?;
-            output.flush()?;
+            finish(output)?;
             return Ok(Exit::Fine);
         }
         let progress = |done: u64, total: u64| {
@@ -204,20 +205,46 @@ mod real {
                 note(&format!("{done} of {total} records"));
             }
         };
-        let (recorded, mut output) = kafka::record(&recording, open(args)?, progress)?;
-        output.flush()?;
+        let (recorded, output) = kafka::record(&recording, open(args)?, progress)?;
+        finish(output)?;
         Ok(tell(&recorded, shown))
     }
 
-    fn open(args: &Args) -> anyhow::Result<BufWriter<Box<dyn Write>>> {
-        let output: Box<dyn Write> = match &args.output {
-            None => Box::new(io::stdout()),
-            Some(path) => match File::create(path) {
-                Ok(file) => Box::new(file),
-                Err(error) => usage!("can't write {}: {error}", path.display()),
-            },
-        };
-        Ok(BufWriter::new(output))
+    /// Where the trace goes. A file appears at the end: an attempt that fails costs no earlier recording.
+    enum Output {
+        Stdout(io::Stdout),
+        File(Pending),
+    }
+
+    impl Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self {
+                Self::Stdout(out) => out.write(bytes),
+                Self::File(file) => file.write(bytes),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            match self {
+                Self::Stdout(out) => out.flush(),
+                Self::File(file) => file.flush(),
+            }
+        }
+    }
+
+    fn open(args: &Args) -> anyhow::Result<BufWriter<Output>> {
+        Ok(BufWriter::new(match &args.output {
+            None => Output::Stdout(io::stdout()),
+            Some(path) => Output::File(Pending::create(path)?),
+        }))
+    }
+
+    fn finish(output: BufWriter<Output>) -> anyhow::Result<()> {
+        match output.into_inner().map_err(io::IntoInnerError::into_error)? {
+            Output::Stdout(mut out) => out.flush()?,
+            Output::File(file) => file.finish()?,
+        }
+        Ok(())
     }
 
     fn tell(recorded: &Recorded, shown: Shown) -> Exit {

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[arg(short, long = "scheduler", value_name = "NAME", value_delimiter = ',')]
     schedulers: Vec<Name>,
 
-    /// Client models, separated by commas: aiokafka, librdkafka, java, java-async, ideal [default: the scenario's]
+    /// Client models, separated by commas: aiokafka, kafka-python, librdkafka, java, java-async, ideal [default: the scenario's]
     #[arg(short, long = "client", value_name = "NAME", value_delimiter = ',')]
     clients: Vec<Client>,
 

@@ -1,6 +1,7 @@
 //! Traces on the command line: files, and folders of them.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use fairdrain::fidelity::ReplayError;
@@ -39,15 +40,16 @@ pub(super) fn collect(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 /// A trace with the bytes of its file.
 pub(super) fn read(file: &Path) -> anyhow::Result<(Trace, Vec<u8>)> {
     let cannot = |error| Usage(format!("can't read {}: {error}", file.display()));
-    let size = fs::metadata(file).map_err(cannot)?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(Usage(format!(
-            "{} has {size} bytes; a trace of more than {FILE_BYTES_MAX} is not read",
-            file.display()
-        ))
-        .into());
+    if !fs::metadata(file).map_err(cannot)?.is_file() {
+        return Err(Usage(format!("{} is not a regular file: a trace is read as a whole", file.display())).into());
     }
-    let bytes = fs::read(file).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    fs::File::open(file).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(
+            Usage(format!("{} has more than {FILE_BYTES_MAX} bytes: no trace is that long", file.display())).into()
+        );
+    }
     Ok((Trace::read(&bytes[..], file)?, bytes))
 }
 

@@ -214,7 +214,8 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn new(trace: &'a Trace, values: Option<&Values>) -> Result<Self, ReplayError> {
-        let set_up = world::SetUp::of(&trace.header, values)?;
+        let mut set_up = world::SetUp::of(&trace.header, values)?;
+        set_up.world.alarms.push(world::time_max(trace));
         if let Some(poll) = trace.polls.iter().find(|poll| poll.c as usize >= set_up.world.consumers.len()) {
             return Err(ReplayError::Consumer { line: poll.i, consumer: poll.c });
         }
@@ -287,6 +288,9 @@ struct Polls<'a> {
     left: u64,
     /// A run that goes on for so many polls has gone astray.
     polls_left: usize,
+    /// So has one that goes on for so long. It is left as it stands.
+    until_time: Time,
+    astray: bool,
 }
 
 impl<'a> Polls<'a> {
@@ -306,6 +310,8 @@ impl<'a> Polls<'a> {
             left: topics.iter().map(|t| t.records).sum(),
             polls_left: (10 * trace.polls.iter().map(|p| p.n.unwrap_or(1) as usize).sum::<usize>() + 1000)
                 .min(POLLS_MAX),
+            until_time: Time::ZERO + world::time_max(trace),
+            astray: false,
         }
     }
 
@@ -350,9 +356,10 @@ impl<'a> Polls<'a> {
         if self.as_sets {
             handed.sort_by(|a, b| (&a.0, a.1, a.2).cmp(&(&b.0, b.1, b.2)));
             handed.dedup_by(|next, last| {
-                let goes_on = last.0 == next.0 && last.1 == next.1 && last.2 + i64::from(last.3) == next.2;
-                last.3 += if goes_on { next.3 } else { 0 };
-                goes_on
+                let adjacent = last.0 == next.0 && last.1 == next.1 && last.2 + i64::from(last.3) == next.2;
+                let joined = last.3.checked_add(next.3).filter(|_| adjacent);
+                last.3 = joined.unwrap_or(last.3);
+                joined.is_some()
             });
         }
         handed
@@ -384,6 +391,7 @@ impl Observer for Polls<'_> {
     fn on_signal(&mut self, _: &Signal) {}
 
     fn on_input(&mut self, now: Time, input: &Input) {
+        self.astray |= now >= self.until_time;
         if let Input::Delivered { consumer, runs, .. } = input {
             self.polls_left = self.polls_left.saturating_sub(1);
             self.left -= runs.iter().map(|r| u64::from(r.records)).sum::<u64>();
@@ -406,6 +414,10 @@ impl Observer for Polls<'_> {
     }
 
     fn is_done(&self, _: Time) -> bool {
-        self.left == 0 || self.polls_left == 0 || self.differs
+        self.left == 0 || self.polls_left == 0 || self.differs || self.astray
+    }
+
+    fn cuts_short(&self) -> bool {
+        self.astray
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Commit, Duration, Fill, Mode, Name, ReplayError, Settings, sim, trace};
 use crate::profile::Values;
 use crate::scenario::Client;
-use crate::trace::{Header, Subscribe, TopicBacklog};
+use crate::trace::{Header, Subscribe, TopicBacklog, Trace};
 
 /// What a recorded run is replayed with.
 pub(super) struct SetUp {
@@ -16,6 +16,12 @@ pub(super) struct SetUp {
     pub(super) scheduler: Name,
     pub(super) settings: Settings,
     pub(super) commit: Commit,
+}
+
+/// A replay that goes on for longer has gone astray: ten times what was recorded, and a minute.
+pub(super) fn time_max(trace: &Trace) -> Duration {
+    let recorded = trace.polls.last().map_or(0, |poll| poll.t + poll.d);
+    Duration::from_micros(10 * recorded + 60_000_000)
 }
 
 impl SetUp {
@@ -132,14 +138,17 @@ fn client(header: &Header) -> Result<(client::Settings, u32, Fill), ReplayError>
             Ok((client::Settings::Aiokafka(settings), effective("max_poll_records")?, Fill::First))
         }
         "librdkafka" => {
-            let queued_max_messages_kbytes = effective("queued.max.messages.kbytes")?;
+            // With 0 nothing is ever fetched.
+            let positive =
+                |key| effective(key).and_then(|n: u32| if n > 0 { Ok(n) } else { Err(ReplayError::Header(key)) });
+            let queued_max_messages_kbytes = positive("queued.max.messages.kbytes")?;
             let fetch_max_bytes = number(&header.config, "fetch.max.bytes").ok();
             let settings = librdkafka::Settings {
                 fetch_min_bytes: effective("fetch.min.bytes")?,
                 fetch_max_bytes,
                 fetch_wait_max: millis("fetch.wait.max.ms")?,
                 fetch_message_max_bytes: effective("fetch.message.max.bytes")?,
-                queued_min_messages: effective("queued.min.messages")?,
+                queued_min_messages: positive("queued.min.messages")?,
                 queued_max_messages_kbytes,
                 fetch_queue_backoff: millis("fetch.queue.backoff.ms")?,
                 ..librdkafka::Settings::default()

@@ -73,7 +73,76 @@ pub fn write(path: &Path, content: &[u8]) -> Result<(), FileError> {
     }
 }
 
+/// A file that is written bit by bit, and appears whole or not at all: what was there before stays until [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    file: PendingFile,
+}
+
+#[derive(Debug)]
+enum PendingFile {
+    Stream(fs::File),
+    Beside { file: tempfile::NamedTempFile, target: PathBuf },
+}
+
+impl Pending {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// As [`write()`].
+    pub fn create(path: &Path) -> Result<Self, FileError> {
+        let file = match Target::of(path)? {
+            Target::Stream => fs::OpenOptions::new().write(true).open(path).map(PendingFile::Stream),
+            Target::File { path: target, folder } => {
+                beside(&target, &folder).map(|file| PendingFile::Beside { file, target })
+            }
+        };
+        Ok(Self { path: path.to_owned(), file: file.map_err(|error| io_error(path, error))? })
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// As [`write()`].
+    pub fn finish(self) -> Result<(), FileError> {
+        let done = match self.file {
+            PendingFile::Stream(mut file) => file.flush(),
+            PendingFile::Beside { file, target } => {
+                file.as_file().sync_all().and_then(|()| file.persist(target).map(drop).map_err(|e| e.error))
+            }
+        };
+        done.map_err(|error| io_error(&self.path, error))
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            PendingFile::Stream(file) => file.write(bytes),
+            PendingFile::Beside { file, .. } => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.file {
+            PendingFile::Stream(file) => file.flush(),
+            PendingFile::Beside { file, .. } => file.flush(),
+        }
+    }
+}
+
 fn replace(target: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = beside(target, folder)?;
+    file.write_all(content)?;
+    // Some file systems report a full disk only now.
+    file.as_file().sync_all()?;
+    file.persist(target)?;
+    Ok(())
+}
+
+/// A temporary file that is to take the place of this one.
+fn beside(target: &Path, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".fairdrain-");
     #[cfg(unix)]
@@ -83,12 +152,7 @@ fn replace(target: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
         let mode = fs::metadata(target).map_or(0o666, |m| m.permissions().mode() & 0o777);
         builder.permissions(fs::Permissions::from_mode(mode));
     }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    // Some file systems report a full disk only now.
-    file.as_file().sync_all()?;
-    file.persist(target)?;
-    Ok(())
+    builder.tempfile_in(folder)
 }
 
 enum Target {

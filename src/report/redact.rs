@@ -10,9 +10,9 @@ pub const REDACTED: &str = "[redacted]";
 #[must_use]
 pub fn is_secret(property: &str) -> bool {
     let property = property.trim().to_ascii_lowercase().replace(['_', '-'], ".");
-    property
-        .split('.')
-        .any(|part| matches!(part, "password" | "passwd" | "secret" | "token" | "credential" | "credentials"))
+    property.split('.').any(|part| {
+        matches!(part, "password" | "passwd" | "passphrase" | "pwd" | "secret" | "token" | "credential" | "credentials")
+    }) || property.contains("user.info")
         || property.contains("jaas")
         || property.starts_with("ssl.key.")
         || property == "ssl.key"
@@ -46,6 +46,8 @@ mod tests {
             "sasl_password=x",
             "SASL.PASSWORD=x",
             "sasl.oauthbearer.client.secret=x",
+            "passphrase=x",
+            "basic.auth.user.info=x:y",
         ] {
             assert!(assignment(secret).ends_with("=[redacted]"), "{secret}");
         }

@@ -111,7 +111,9 @@ impl Key {
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = normal(name.trim_matches([' ', '\t', '"', '\''])).to_ascii_lowercase();
     ["sasl", "ssl"].iter().any(|s| name.starts_with(s))
-        || ["passw", "secret", "jaas", "token", "credential"].iter().any(|s| name.contains(s))
+        || ["passw", "passphrase", "pwd", "secret", "jaas", "token", "credential", "user.info", "private"]
+            .iter()
+            .any(|s| name.contains(s))
 }
 
 /// The spelling that keys are compared in. Python's clients write Kafka's names with underscores.

@@ -67,7 +67,9 @@ impl Trace {
                 return Err(at(last, "nothing may follow the line with \"end\"".to_owned()));
             }
             if header.is_none() {
-                header = Some(parse_header(&line).map_err(|problem| at(last, problem))?);
+                let parsed = parse_header(&line).map_err(|problem| at(last, problem))?;
+                check_header(&parsed).map_err(|problem| at(last, problem))?;
+                header = Some(parsed);
             } else if parse::<Kind>(&line).map_err(|problem| at(last, problem))?.end {
                 end = Some(parse::<End>(&line).map_err(|problem| at(last, problem))?);
             } else {
@@ -89,6 +91,16 @@ impl Trace {
 /// Beyond that a time, in microseconds, or an offset is a typing error; and sums of them would overflow.
 const MICROS_MAX: u64 = 1_000_000_000_000_000;
 const OFFSET_MAX: i64 = 1 << 60;
+
+/// Whether logs begin where a log can begin.
+fn check_header(header: &Header) -> Result<(), String> {
+    for topic in &header.scenario.topics {
+        if let Some(offset) = topic.first_offsets.iter().flatten().find(|offset| !(0..=OFFSET_MAX).contains(*offset)) {
+            return Err(format!("{}: first_offsets has {offset}, where no log begins", topic.name));
+        }
+    }
+    Ok(())
+}
 
 /// Whether a poll's numbers are ones that a run can have.
 fn check(poll: &Poll) -> Result<(), String> {

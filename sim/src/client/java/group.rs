@@ -50,6 +50,10 @@ impl Java {
                 local.clear();
             }
         }
+        if self.takes {
+            // What is left of a topic may be less than was enough to pause it.
+            self.pause_and_resume(core);
+        }
         let withdrawn = core.withdraw(self.consumer, slots);
         if let Some(waiting) = &mut self.waiting {
             waiting.cap += withdrawn;

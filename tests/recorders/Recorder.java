@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,7 +30,9 @@ public class Recorder {
         usage: java -cp 'JARS/*' Recorder.java --bootstrap-server HOST:PORT --topic NAME... --layout FILE [OPTION]...
 
         --layout FILE             what `fairdrain record --layout-only` has written for the same topics
-        --mode single|fair        fair: a queue for each topic, paused when full (default: single)
+        --mode single|fair|multi-sequential|multi-independent   (default: single)
+                                  fair: a queue for each topic, paused when full; multi: a consumer for each topic, polled in turn
+                                  or each by a thread of its own
         --protocol classic|consumer                             group.protocol (default: classic)
         --subscribe assign|group                                (default: assign)
         --commit                  commit after each poll with records (with --subscribe group)
@@ -126,6 +129,7 @@ public class Recorder {
         }
     }
 
+    static final Set<String> MODES = Set.of("single", "fair", "multi-sequential", "multi-independent");
     static final Map<String, String> DEFAULTS = Map.ofEntries(
         Map.entry("fetch.min.bytes", "1"),
         Map.entry("fetch.max.bytes", "52428800"),
@@ -143,9 +147,13 @@ public class Recorder {
         "name", "recorded"));
     final List<String> topics = new ArrayList<>();
     final Map<String, String> config = new LinkedHashMap<>();
-    final List<String> lines = new ArrayList<>();
+    final List<Line> lines = new ArrayList<>();
     final Map<String, Long> ttc = new LinkedHashMap<>();
-    long zero, started, wall, total, left, assigned = Long.MIN_VALUE;
+    long zero, wall, total, assigned = Long.MIN_VALUE;
+    volatile long left;
+
+    /** A poll's line, without its number and its last brace. */
+    record Line(long started, String text) {}
 
     public static void main(String[] args) throws Exception {
         new Recorder().run(args);
@@ -155,9 +163,12 @@ public class Recorder {
         options.put("broker-version", "unknown");
         options.put("repeat", "1");
         parse(args);
-        boolean fair = is("mode", "fair"), group = is("subscribe", "group"), commit = options.containsKey("commit");
+        if (!MODES.contains(options.get("mode"))) fail("--mode is one of " + MODES);
+        boolean fair = is("mode", "fair"), multi = options.get("mode").startsWith("multi");
+        boolean group = is("subscribe", "group"), commit = options.containsKey("commit");
         if (commit && !group) fail("--commit needs a group: --subscribe group");
-        if (fair && group) fail("fair is recorded with --subscribe assign");
+        if ((fair || multi) && group) fail(options.get("mode") + " is recorded with --subscribe assign");
+        if (multi && number("work-us") > 0) fail(options.get("mode") + " is recorded without --work-us");
         Properties properties = properties(fair, group);
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties)) {
             String layout = Files.readString(Path.of(need("layout"))).strip();
@@ -171,9 +182,52 @@ public class Recorder {
                 assigned = System.nanoTime();
                 partitions.forEach(partition -> consumer.seek(partition, first.get(partition)));
             }
-            drain(consumer, fair, commit);
+            if (multi) drainMulti(properties, partitions, first);
+            else drain(consumer, fair, commit);
             write(layout, fair, commit);
         }
+    }
+
+    /** A consumer for each topic. None of them has met the cluster before: the one that asked for the offsets is another. */
+    void drainMulti(Properties properties, List<TopicPartition> partitions, Map<TopicPartition, Long> first) throws Exception {
+        List<KafkaConsumer<byte[], byte[]>> consumers = new ArrayList<>();
+        for (String topic : topics) {
+            KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(properties);
+            consumers.add(consumer);
+            List<TopicPartition> own = partitions.stream().filter(partition -> partition.topic().equals(topic)).toList();
+            consumer.assign(own);
+            assigned = System.nanoTime();
+            own.forEach(partition -> consumer.seek(partition, first.get(partition)));
+        }
+        List<Thread> threads = new ArrayList<>();
+        if (is("mode", "multi-sequential")) rounds(consumers, 0);
+        else for (int c = 0; c < consumers.size(); c++) {
+            int index = c;
+            threads.add(new Thread(() -> rounds(consumers.subList(index, index + 1), index)));
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) thread.join();
+        consumers.forEach(KafkaConsumer::close);
+    }
+
+    /** One thread polls these in turn; {@code index}: that of the first. */
+    void rounds(List<KafkaConsumer<byte[], byte[]>> consumers, int index) {
+        long deadline = System.nanoTime() + number("time") * 1_000_000_000L;
+        Duration timeout = Duration.ofMillis(number("poll-timeout"));
+        int idle = number("idle-rounds");
+        for (int round = 0; (left > 0 && System.nanoTime() < deadline) || idle-- > 0; round++) {
+            for (int c = 0; c < consumers.size(); c++) {
+                long started = begin();
+                var records = consumers.get(c).poll(timeout);
+                line(started, System.nanoTime(), List.of(records), "\"c\":" + (index + c), ",\"round\":" + round);
+            }
+        }
+    }
+
+    synchronized long begin() {
+        long started = System.nanoTime();
+        if (zero == 0) zero = started;
+        return started;
     }
 
     void drain(KafkaConsumer<byte[], byte[]> consumer, boolean fair, boolean commit) throws Exception {
@@ -182,27 +236,26 @@ public class Recorder {
         long deadline = System.nanoTime() + number("time") * 1_000_000_000L;
         Planned planned = new Planned(consumer, cap);
         while ((left > 0 && System.nanoTime() < deadline) || idle-- > 0) {
-            started = System.nanoTime();
-            if (zero == 0) zero = started;
+            long started = begin();
             List<Iterable<ConsumerRecord<byte[], byte[]>>> batches = new ArrayList<>();
             if (fair) batches.addAll(planned.handOver(timeout).values());
             else batches.add(consumer.poll(timeout));
             long now = System.nanoTime();
             if (assigned == Long.MIN_VALUE && !consumer.assignment().isEmpty()) assigned = now;
-            long count = line(now, batches, fair ? planned.planned : null);
+            long count = line(started, now, batches, "\"c\":0", fair ? plan(planned.planned) : "");
             if (count > 0 && number("work-us") > 0) Thread.sleep(count * number("work-us") / 1000);
             if (count > 0 && commit) {
                 long began = System.nanoTime();
                 consumer.commitSync();
-                String last = lines.remove(lines.size() - 1);
-                long took = micros(System.nanoTime() - began);
-                lines.add(last.substring(0, last.length() - 1) + ",\"commit_us\":" + took + "}");
+                String last = lines.remove(lines.size() - 1).text;
+                lines.add(new Line(started, last + ",\"commit_us\":" + micros(System.nanoTime() - began)));
             }
         }
     }
 
     /** Adds a poll's line: runs of consecutive offsets, in the order in which they were handed out. */
-    long line(long now, List<Iterable<ConsumerRecord<byte[], byte[]>>> batches, Map<String, Integer> plan) {
+    synchronized long line(long started, long now, List<? extends Iterable<ConsumerRecord<byte[], byte[]>>> batches,
+        String consumer, String more) {
         List<String> runs = new ArrayList<>();
         long count = 0, length = 0, next = 0, first = 0;
         TopicPartition place = null;
@@ -223,14 +276,17 @@ public class Recorder {
             }
         }
         if (length > 0) runs.add(run(place, first, length));
-        String asked = plan == null ? "" : ",\"p\":[" + plan.entrySet().stream()
-            .map(entry -> "[" + quoted(entry.getKey()) + "," + entry.getValue() + "]").collect(Collectors.joining(",")) + "]";
-        lines.add("{\"i\":" + lines.size() + ",\"c\":0,\"t\":" + micros(started - zero) + ",\"d\":" + micros(now - started)
-            + asked + ",\"r\":[" + String.join(",", runs) + "]}");
-        wall = micros(now - zero);
+        lines.add(new Line(started, consumer + ",\"t\":" + micros(started - zero) + ",\"d\":" + micros(now - started)
+            + more + ",\"r\":[" + String.join(",", runs) + "]"));
+        wall = Math.max(wall, micros(now - zero));
         total += count;
         left -= count;
         return count;
+    }
+
+    static String plan(Map<String, Integer> plan) {
+        return plan.entrySet().stream().map(entry -> "[" + quoted(entry.getKey()) + "," + entry.getValue() + "]")
+            .collect(Collectors.joining(",", ",\"p\":[", "]"));
     }
 
     static String run(TopicPartition place, long first, long length) {
@@ -257,14 +313,16 @@ public class Recorder {
             + ",\"jvm\":" + quoted(jvm) + "}";
         String completed = ttc.entrySet().stream().map(entry -> quoted(entry.getKey()) + ":" + entry.getValue())
             .collect(Collectors.joining(","));
-        lines.add(0, header);
-        lines.add("{\"end\":true,\"total\":" + total + (left > 0 ? ",\"partial\":\"out of time\"" : "") + ",\"wall_us\":" + wall
+        lines.sort(Comparator.comparingLong(Line::started));
+        List<String> all = new ArrayList<>(List.of(header));
+        for (Line line : lines) all.add("{\"i\":" + (all.size() - 1) + "," + line.text + "}");
+        all.add("{\"end\":true,\"total\":" + total + (left > 0 ? ",\"partial\":\"out of time\"" : "") + ",\"wall_us\":" + wall
             + ",\"ttc\":{" + completed + "}" + (assigned == Long.MIN_VALUE ? "" : ",\"assigned_us\":" + micros(assigned - zero))
             + "}");
         try (PrintStream output = options.containsKey("o") ? new PrintStream(options.get("o")) : System.out) {
-            lines.forEach(output::println);
+            all.forEach(output::println);
         }
-        System.err.printf("%d records in %d polls, %.2f s%n", total, lines.size() - 2, wall / 1e6);
+        System.err.printf("%d records in %d polls, %.2f s%n", total, lines.size(), wall / 1e6);
         if (left > 0) fail(left + " records were not drained in time");
     }
 

@@ -86,13 +86,13 @@ class Planned(Fair):
 
 
 def watch_requests():
-    """Has every FetchRequest's partitions noted, with the moment at which it was sent."""
+    """Has every FetchRequest's partitions noted, with the moment at which it was sent, and the client that sent it."""
     seen, send = [], AIOKafkaClient.send
 
     async def sent(self, node, request, *args, **kwargs):
         if isinstance(request, FetchRequest):
             order = [[topic, place[0]] for topic, places in request.topics for place in places]
-            seen.append((time.perf_counter_ns(), order))
+            seen.append((time.perf_counter_ns(), self, order))
         return await send(self, node, request, *args, **kwargs)
 
     AIOKafkaClient.send = sent
@@ -100,7 +100,7 @@ def watch_requests():
 
 
 async def main():
-    a = trace.options(__doc__)
+    a = trace.options(__doc__, ["single", "fair", "multi-gather", "multi-independent"])
     config = {"max_poll_records": a.max_poll_records, "enable_auto_commit": False, "auto_offset_reset": "earliest"}
     config |= {key: trace.value(text) for key, _, text in (x.partition("=") for x in a.X)}
     effective = {key: config.get(key, default) for key, default in EFFECTIVE.items()}
@@ -111,23 +111,46 @@ async def main():
     group = a.subscribe == "group"
     topics = a.topic if group else ()
     group_id = f"fairdrain-{uuid.uuid4()}" if group else None
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=a.bootstrap_server, group_id=group_id, **config)
-    await consumer.start()
+    found = {topic["name"]: topic for topic in out.scenario["topics"]}
+    multi = a.mode.startswith("multi")
+    consumers = []
     try:
-        if group:
+        for own in [[name] for name in a.topic] if multi else [a.topic]:
+            consumer = AIOKafkaConsumer(*topics, bootstrap_servers=a.bootstrap_server, group_id=group_id, **config)
+            consumers.append(consumer)
+            await consumer.start()
+            if not group:
+                places = [(TopicPartition(name, p), p) for name in own for p in range(found[name]["partitions"])]
+                consumer.assign([place for place, _ in places])
             out.assigned_now()
-        else:
-            found = {topic["name"]: topic for topic in out.scenario["topics"]}
-            places = [(TopicPartition(name, p), p) for name in a.topic for p in range(found[name]["partitions"])]
-            consumer.assign([place for place, _ in places])
-            out.assigned_now()
-            for place, p in places:
+            for place, p in [] if group else places:
                 consumer.seek(place, (found[place.topic].get("first_offsets") or {p: 0})[p])
-        await drain(a, consumer, out)
+        await (drain_multi(a, consumers, out) if multi else drain(a, consumers[0], out))
     finally:
-        await consumer.stop()
-    orders = [{"c": 0, "t": out.since(moment), "order": order} for moment, order in requests]
+        for consumer in consumers:
+            await consumer.stop()
+    number = {consumer._client: c for c, consumer in enumerate(consumers)}
+    orders = [{"c": number[client], "t": out.since(moment), "order": order} for moment, client, order in requests]
     out.write(requests=orders)
+
+
+async def drain_multi(a, consumers, out):
+    async def poll(c, number):
+        started = out.begin()
+        got = await consumers[c].getmany(timeout_ms=a.poll_timeout)
+        out.end(started, trace.runs(got.values()), c=c, number=number)
+
+    async def rounds(members):
+        """These are polled together; the next round when all have returned."""
+        idle, number = a.idle_rounds, 0
+        while not out.is_over() or idle > 0:
+            idle -= out.is_over()
+            await asyncio.gather(*(poll(c, number) for c in members))
+            number += 1
+
+    everyone = range(len(consumers))
+    groups = [everyone] if a.mode == "multi-gather" else [[c] for c in everyone]
+    await asyncio.gather(*(rounds(members) for members in groups))
 
 
 async def drain(a, consumer, out):
@@ -135,13 +158,13 @@ async def drain(a, consumer, out):
     idle = a.idle_rounds
     while not out.is_over() or idle > 0:
         idle -= out.is_over()
-        out.begin()
+        started = out.begin()
         if a.mode == "fair":
             taken = await fair.hand_over(a.poll_timeout)
-            count = out.end(trace.runs(taken.values()), fair.planned)
+            count = out.end(started, trace.runs(taken.values()), fair.planned)
         else:
             got = await consumer.getmany(timeout_ms=a.poll_timeout)
-            count = out.end(trace.runs(got.values()))
+            count = out.end(started, trace.runs(got.values()))
         if count and a.work_us:
             await asyncio.sleep(count * a.work_us / 1e6)
         if count and a.commit:

@@ -4,8 +4,8 @@
     pip install confluent-kafka==2.12.1
     confluent_kafka_recorder.py --bootstrap-server localhost:9092 --topic orders --topic audit -o run.jsonl
 
-Nothing on the cluster changes. --mode single is one consumer and consume(); `fairdrain record` does the same. --mode fair is a
-consumer for each topic, because this binding has no split queues; there is no model of that.
+Nothing on the cluster changes, unless --commit is given. --mode single is one consumer and consume(); `fairdrain record` does the
+same. --mode fair is a consumer for each topic, because this binding has no split queues; there is no model of that.
 """
 
 import time
@@ -95,10 +95,8 @@ def records(messages):
 
 
 def main():
-    a = trace.options(__doc__)
-    if a.subscribe == "group" or a.commit:
-        raise SystemExit("this recorder assigns partitions: leave --subscribe group and --commit out")
-    fair = a.mode == "fair"
+    a = trace.options(__doc__, ["single", "fair", "multi-sequential", "multi-independent"])
+    fair, multi, group = a.mode == "fair", a.mode.startswith("multi"), a.subscribe == "group"
     config = {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
     config |= {key: trace.value(text) for key, _, text in (x.partition("=") for x in a.X)}
     effective = {key: config.get(key, default) for key, default in EFFECTIVE.items()}
@@ -112,28 +110,46 @@ def main():
 
     def consumer(topics):
         made = Consumer(config | own)
+        if group:
+            made.subscribe(topics, on_assign=lambda *_: out.assigned_now())
+            return made
         firsts = {name: found[name].get("first_offsets") or [0] * found[name]["partitions"] for name in topics}
         made.assign([TopicPartition(name, p, first) for name in topics for p, first in enumerate(firsts[name])])
         return made
 
-    consumers = {topic: consumer([topic]) for topic in a.topic} if fair else {"": consumer(a.topic)}
-    out.assigned_now()
+    consumers = {topic: consumer([topic]) for topic in a.topic} if fair or multi else {"": consumer(a.topic)}
+    if not group:
+        out.assigned_now()
+    if multi:
+        few = (a.max_poll_records, a.poll_timeout / 1000)
+        polls = [lambda one=one: trace.runs([records(one.consume(*few))]) for one in consumers.values()]
+        (trace.in_turn if a.mode == "multi-sequential" else trace.independently)(out, polls)
+    else:
+        drain(a, consumers, out)
+    for one in consumers.values():
+        one.close()
+    out.write()
+
+
+def drain(a, consumers, out):
+    fair = a.mode == "fair"
     planned = Planned(consumers, a.max_poll_records)
     idle = a.idle_rounds
     while not out.is_over() or idle > 0:
         idle -= out.is_over()
-        out.begin()
+        started = out.begin()
         if fair:
             taken = planned.hand_over(a.poll_timeout / 1000)
-            count = out.end(trace.runs(records(batch) for batch in taken.values()), planned.planned)
+            count = out.end(started, trace.runs(records(batch) for batch in taken.values()), planned.planned)
         else:
             got = consumers[""].consume(a.max_poll_records, a.poll_timeout / 1000)
-            count = out.end(trace.runs([records(got)]))
+            count = out.end(started, trace.runs([records(got)]))
         if count and a.work_us:
             time.sleep(count * a.work_us / 1e6)
-    for one in consumers.values():
-        one.close()
-    out.write()
+        if count and a.commit:
+            began = time.perf_counter_ns()
+            consumers[""].commit(asynchronous=False)
+            out.committed(began)
 
 
 main()

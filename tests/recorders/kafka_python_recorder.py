@@ -91,7 +91,7 @@ class Planned(Fair):
 
 
 def watch_replies():
-    """kafka-python 2.0: has the order in which each reply's partitions are buffered noted, with the moment."""
+    """kafka-python 2.0: has the order in which each reply's partitions are buffered noted, with the moment and the fetcher."""
     seen, handle = [], Fetcher._handle_fetch_response
 
     def handled(self, *args, **kwargs):
@@ -99,7 +99,7 @@ def watch_replies():
         result = handle(self, *args, **kwargs)
         added = list(self._completed_fetches)[before:]
         places = [[fetch.topic_partition.topic, fetch.topic_partition.partition] for fetch in added]
-        seen.append((time.perf_counter_ns(), places))
+        seen.append((time.perf_counter_ns(), self, places))
         return result
 
     Fetcher._handle_fetch_response = handled
@@ -132,7 +132,7 @@ def watch_bytes():
 
 
 def main():
-    a = trace.options(__doc__)
+    a = trace.options(__doc__, ["single", "fair", "multi-sequential", "multi-independent"])
     release = version("kafka-python")
     config = {"max_poll_records": a.max_poll_records, "enable_auto_commit": False, "auto_offset_reset": "earliest"}
     config |= {key: trace.value(text) for key, _, text in (x.partition("=") for x in a.X)}
@@ -144,18 +144,25 @@ def main():
     group = a.subscribe == "group"
     topics = a.topic if group else ()
     group_id = f"fairdrain-{uuid.uuid4()}" if group else None
-    consumer = KafkaConsumer(*topics, bootstrap_servers=a.bootstrap_server, group_id=group_id, **config)
-    effective = {key: consumer.config.get(key, False) for key in EFFECTIVE}
+    multi = a.mode.startswith("multi")
+    shares = [[name] for name in a.topic] if multi else [a.topic]
+    own = {"bootstrap_servers": a.bootstrap_server, "group_id": group_id}
+    consumers = [KafkaConsumer(*topics, **own, **config) for _ in shares]
+    effective = {key: consumers[0].config.get(key, False) for key in EFFECTIVE}
     client = {"protocol": "classic", "name": "kafka-python", "version": release}
     out = trace.Trace(a, client, config, effective, "time.sleep(n x us) after the poll")
-    if not group:
-        found = {topic["name"]: topic for topic in out.scenario["topics"]}
-        places = [(TopicPartition(name, p), p) for name in a.topic for p in range(found[name]["partitions"])]
+    found = {topic["name"]: topic for topic in out.scenario["topics"]}
+    for consumer, share in [] if group else zip(consumers, shares):
+        places = [(TopicPartition(name, p), p) for name in share for p in range(found[name]["partitions"])]
         consumer.assign([place for place, _ in places])
         out.assigned_now()
         for place, p in places:
             consumer.seek(place, (found[place.topic].get("first_offsets") or {p: 0})[p])
-    drain(a, consumer, out)
+    if multi:
+        polls = [lambda one=one: trace.runs(one.poll(timeout_ms=a.poll_timeout).values()) for one in consumers]
+        (trace.in_turn if a.mode == "multi-sequential" else trace.independently)(out, polls)
+    else:
+        drain(a, consumers[0], out)
     # From 3.0 a group begins with an empty assignment.
     assignments = [(moment, order) for moment, order in assignments if order]
     if assignments:
@@ -165,10 +172,13 @@ def main():
             out.header["assignment_order"] = order if whole else list(dict.fromkeys(topic for topic, _ in order))
     end = {}
     if replies is not None:
-        end["replies"] = [{"c": 0, "t": out.since(moment), "order": places} for moment, places in replies]
+        number = {one._fetcher: c for c, one in enumerate(consumers)}
+        replies = [(number[fetcher], out.since(moment), places) for moment, fetcher, places in replies]
+        end["replies"] = [{"c": c, "t": t, "order": places} for c, t, places in sorted(replies)]
     if a.mode == "fair":
         end["received_bytes"] = sum(received)
-    consumer.close()
+    for consumer in consumers:
+        consumer.close()
     out.write(**end)
 
 
@@ -177,13 +187,13 @@ def drain(a, consumer, out):
     idle = a.idle_rounds
     while not out.is_over() or idle > 0:
         idle -= out.is_over()
-        out.begin()
+        started = out.begin()
         if fair:
             taken = fair.hand_over(a.poll_timeout)
-            count = out.end(trace.runs(taken.values()), fair.planned)
+            count = out.end(started, trace.runs(taken.values()), fair.planned)
         else:
             got = consumer.poll(timeout_ms=a.poll_timeout)
-            count = out.end(trace.runs(got.values()))
+            count = out.end(started, trace.runs(got.values()))
         if count and a.work_us:
             time.sleep(count * a.work_us / 1e6)
         if count and a.commit:

@@ -4,21 +4,24 @@ import argparse
 import json
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 
-def options(description):
+def options(description, modes):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("--bootstrap-server", required=True, metavar="HOST:PORT")
     add("--topic", action="append", required=True, metavar="NAME", help="may be repeated; in this order")
-    add("--mode", choices=["single", "fair"], default="single")
+    add("--mode", choices=modes, default="single", help="multi: a consumer for each topic")
     add("--subscribe", choices=["assign", "group"], default="assign")
     add("--commit", action="store_true", help="commit after each poll with records (with --subscribe group)")
     add("--max-poll-records", type=int, default=500, metavar="RECORDS")
     add("--poll-timeout", type=int, default=1000, metavar="MS")
     add("--work-us", type=int, default=0, metavar="US", help="pause after a poll, for each record")
     add("--idle-rounds", type=int, default=0, metavar="N", help="polls after everything has been drained")
+    add("--join", type=int, default=1, metavar="N", help="a line for up to N polls of one record, with --max-poll-records 1")
     add("-X", action="append", default=[], metavar="KEY=VALUE", help="a setting under the client's own name")
     add("--time", type=float, default=300, metavar="SECONDS", help="end after so long")
     add("--layout", metavar="FILE", help="what `fairdrain record --layout-only` has written")
@@ -30,8 +33,13 @@ def options(description):
     arguments = parser.parse_args()
     if arguments.commit and arguments.subscribe == "assign":
         parser.error("--commit needs a group: --subscribe group")
-    if arguments.mode == "fair" and arguments.subscribe == "group":
-        parser.error("fair is recorded with --subscribe assign")
+    if arguments.mode != "single" and arguments.subscribe == "group":
+        parser.error(f"{arguments.mode} is recorded with --subscribe assign")
+    if arguments.mode.startswith("multi") and arguments.work_us:
+        parser.error(f"{arguments.mode} is recorded without --work-us")
+    by_record = arguments.mode == "single" and arguments.max_poll_records == 1
+    if arguments.join > 1 and (not by_record or arguments.work_us or arguments.commit):
+        parser.error("--join is for --mode single with --max-poll-records 1, without --work-us and --commit")
     return arguments
 
 
@@ -58,6 +66,7 @@ class Trace:
         self.left = sum(topic["records"] for topic in self.scenario["topics"])
         self.polls, self.total, self.ttc, self.wall_us = [], 0, {}, 0
         self.zero = self.assigned = None
+        self.lock = threading.Lock()
         self.deadline = time.monotonic() + arguments.time
         self.header = {
             "format": "fairdrain-trace/1",
@@ -78,28 +87,47 @@ class Trace:
         }
 
     def begin(self):
-        """A poll call begins."""
-        self.started = time.perf_counter_ns()
-        if self.zero is None:
-            self.zero = self.started
+        """A poll call begins: the moment, for `end`."""
+        with self.lock:
+            started = time.perf_counter_ns()
+            if self.zero is None:
+                self.zero = started
+        return started
 
     def since(self, moment):
         return round((moment - self.zero) / 1000)
 
-    def end(self, runs, plan=None):
-        """It has returned: runs of (topic, partition, first offset, count), and under `fair` what was asked of each topic."""
+    def end(self, started, runs, plan=None, c=0, number=None):
+        """It has returned: runs of (topic, partition, first offset, count). Under `fair` with what was asked of each topic, in
+        multi modes with the consumer and its round."""
         now = time.perf_counter_ns()
-        line = {"i": len(self.polls), "c": 0, "t": self.since(self.started), "d": round((now - self.started) / 1000)}
+        line = {"i": 0, "c": c, "t": self.since(started), "d": round((now - started) / 1000)}
+        if number is not None:
+            line["round"] = number
         if plan is not None:
             line["p"] = plan
         line["r"] = [list(run) for run in runs]
-        self.polls.append(line)
-        self.wall_us = self.since(now)
-        for topic, _, _, count in line["r"]:
-            self.total += count
-            self.left -= count
-            self.ttc[topic] = self.wall_us
+        with self.lock:
+            if not self.joined(line, self.since(now)):
+                self.polls.append(line)
+            self.wall_us = max(self.wall_us, self.since(now))
+            for topic, _, _, count in line["r"]:
+                self.total += count
+                self.left -= count
+                self.ttc[topic] = self.wall_us
         return sum(run[3] for run in line["r"])
+
+    def joined(self, line, now):
+        """Whether the poll goes on where the last line ends, without having waited, and is counted there."""
+        last = self.polls[-1] if self.polls else None
+        if self.arguments.join == 1 or not (last and last["r"] and line["r"]) or line["d"] >= 1000:
+            return False
+        [run], [one] = last["r"], line["r"]
+        if run[:2] != one[:2] or run[2] + run[3] != one[2] or run[3] >= self.arguments.join:
+            return False
+        run[3] += 1
+        last["d"], last["n"] = now - last["t"], run[3]
+        return True
 
     def committed(self, began):
         self.polls[-1]["commit_us"] = round((time.perf_counter_ns() - began) / 1000)
@@ -118,6 +146,9 @@ class Trace:
         last |= {"wall_us": self.wall_us, "ttc": self.ttc}
         if self.assigned is not None and self.zero is not None:
             last["assigned_us"] = self.since(self.assigned)
+        self.polls.sort(key=lambda line: line["t"])
+        for i, line in enumerate(self.polls):
+            line["i"] = i
         output = open(self.arguments.output, "w") if self.arguments.output else sys.stdout
         for line in [self.header, *self.polls, last | end]:
             print(json.dumps(line, separators=(",", ":")), file=output)
@@ -141,6 +172,32 @@ def layout(arguments):
             command += ["--topic", topic]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     return found | {"name": arguments.name}
+
+
+def in_turn(out, polls):
+    """multi-sequential: one thread polls the consumers in turn."""
+    idle, number = out.arguments.idle_rounds, 0
+    while not out.is_over() or idle > 0:
+        idle -= out.is_over()
+        for c, poll in enumerate(polls):
+            started = out.begin()
+            out.end(started, poll(), c=c, number=number)
+        number += 1
+
+
+def independently(out, polls):
+    """multi-independent: a thread for each consumer, and no barrier."""
+
+    def drain(c):
+        idle, number = out.arguments.idle_rounds, 0
+        while not out.is_over() or idle > 0:
+            idle -= out.is_over()
+            started = out.begin()
+            out.end(started, polls[c](), c=c, number=number)
+            number += 1
+
+    with ThreadPoolExecutor(len(polls)) as threads:
+        list(threads.map(drain, range(len(polls))))
 
 
 def runs(batches):

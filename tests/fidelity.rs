@@ -224,6 +224,35 @@ fn files_that_are_no_traces_are_refused_without_a_panic() {
     }
 }
 
+/// Well formed, and never recorded: refused, or replayed to an end.
+#[test]
+fn absurd_numbers_neither_panic_nor_go_on_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let fair =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/fair-documented-500/librdkafka-2.12.1-r1.jsonl");
+    let fair = fs::read_to_string(fair).unwrap();
+    for (name, from, to, code) in [
+        ("queue-of-none", "\"queued.min.messages\":1500", "\"queued.min.messages\":0", 2),
+        ("no-kilobyte", "\"queued.max.messages.kbytes\":65536", "\"queued.max.messages.kbytes\":0", 2),
+        ("a-second-a-record", "\"processing_us_per_record\":0", "\"processing_us_per_record\":1000000", 0),
+        ("an-hour-a-record", "\"processing_us_per_record\":0", "\"processing_us_per_record\":1000000000", 0),
+    ] {
+        assert!(fair.contains(from), "{name}");
+        let path = folder.path().join(name).with_extension("jsonl");
+        fs::write(&path, fair.replace(from, to)).unwrap();
+        let (ended, _, stderr) = fidelity(&[path.to_str().unwrap(), "--min-exact", "0"]);
+        assert_eq!(ended, code, "{name}: {stderr}");
+    }
+    let path = altered(
+        folder.path(),
+        "before-the-log.jsonl",
+        "\"records\":10000",
+        "\"first_offsets\":[-9223372036854775808],\"records\":10000",
+    );
+    let (ended, _, stderr) = fidelity(&[path.to_str().unwrap()]);
+    assert!(ended == 2 && stderr.contains("first_offsets"), "{ended}: {stderr}");
+}
+
 #[test]
 fn a_recording_under_a_scheduler_that_the_client_cannot_do_is_skipped() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::fleet::FleetRow;
-use super::model::{Report, Row};
+use super::model::Report;
 
 /// The report as one document.
 pub(super) fn document(report: &Report) -> String {
@@ -14,50 +13,30 @@ pub(super) fn document(report: &Report) -> String {
 
 /// One row in a line, with what is needed to understand it alone.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, R> {
     scenario: &'a str,
     scenario_digest: &'a str,
     seed: u64,
     #[serde(flatten)]
-    row: &'a Row,
-}
-
-/// The same of several instances.
-#[derive(Serialize)]
-struct FleetLine<'a> {
-    scenario: &'a str,
-    scenario_digest: &'a str,
-    seed: u64,
-    #[serde(flatten)]
-    row: &'a FleetRow,
+    row: &'a R,
 }
 
 /// One line a row, in the report's order.
 pub(super) fn lines(report: &Report) -> String {
     let mut out = String::new();
-    for compared in report.results() {
-        for row in &compared.rows {
-            let line = Line {
-                scenario: &compared.scenario,
-                scenario_digest: &compared.scenario_digest,
-                seed: compared.seed,
-                row,
-            };
-            out += &serde_json::to_string(&line).expect("a row has string keys and finite numbers only");
-            out.push('\n');
-        }
+    for c in report.results() {
+        write(&mut out, &c.scenario, &c.scenario_digest, c.seed, &c.rows);
     }
-    for compared in report.fleets() {
-        for row in &compared.rows {
-            let line = FleetLine {
-                scenario: &compared.scenario,
-                scenario_digest: &compared.scenario_digest,
-                seed: compared.seed,
-                row,
-            };
-            out += &serde_json::to_string(&line).expect("a row has string keys and finite numbers only");
-            out.push('\n');
-        }
+    for c in report.fleets() {
+        write(&mut out, &c.scenario, &c.scenario_digest, c.seed, &c.rows);
     }
     out
+}
+
+fn write<R: Serialize>(out: &mut String, scenario: &str, scenario_digest: &str, seed: u64, rows: &[R]) {
+    for row in rows {
+        let line = Line { scenario, scenario_digest, seed, row };
+        *out += &serde_json::to_string(&line).expect("a row has string keys and finite numbers only");
+        out.push('\n');
+    }
 }

@@ -21,7 +21,7 @@ pub enum Pick {
 
 impl Pick {
     /// The place of the picked one among so many values, best first.
-    pub(super) fn rank(self, values: usize) -> usize {
+    fn rank(self, values: usize) -> usize {
         match self {
             Self::Best => 0,
             Self::Median => (values - 1) / 2,
@@ -83,10 +83,6 @@ impl Measures {
     /// One order statistic of each metric by itself: the result need not be any single run. `runs` must not be empty.
     #[must_use]
     pub fn reduce(runs: &[Self], pick: Pick) -> Self {
-        /// Null is worst: it stands for "never". (Where it stands for "not observed", it does so in every run.)
-        fn more<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
-            a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(b))
-        }
         fn more_f64(a: &Option<f64>, b: &Option<f64>) -> Ordering {
             match (a, b) {
                 (Some(a), Some(b)) => a.total_cmp(b),
@@ -138,14 +134,20 @@ impl Measures {
     }
 }
 
-struct Statistic<'a> {
-    runs: &'a [Measures],
-    pick: Pick,
+/// Null is worst: it stands for "never". (Where it stands for "not observed", it does so in every run.)
+pub(super) fn more<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
+    a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(b))
 }
 
-impl Statistic<'_> {
+/// An order statistic over the measures of several runs.
+pub(super) struct Statistic<'a, M> {
+    pub(super) runs: &'a [M],
+    pub(super) pick: Pick,
+}
+
+impl<M> Statistic<'_, M> {
     /// The picked value of one metric, `badness` putting better before worse.
-    fn of<T>(&self, metric: impl Fn(&Measures) -> T, badness: impl Fn(&T, &T) -> Ordering) -> T {
+    pub(super) fn of<T>(&self, metric: impl Fn(&M) -> T, badness: impl Fn(&T, &T) -> Ordering) -> T {
         let mut values: Vec<T> = self.runs.iter().map(metric).collect();
         values.sort_by(badness);
         values.swap_remove(self.pick.rank(values.len()))

@@ -1,8 +1,6 @@
 //! From runs to one row: exact order statistics of each metric over the seeds.
 
-use std::cmp::Ordering;
-
-use super::super::reduce::Pick;
+use super::super::reduce::{Pick, Statistic, more};
 use super::super::units::Micros;
 use super::model::{FleetMeasures, FleetTopicMeasures, InstanceMeasures};
 use crate::fleet::FleetMetrics;
@@ -63,10 +61,6 @@ impl FleetMeasures {
     /// One order statistic of each metric by itself: the result need not be any single run. `runs` must not be empty.
     #[must_use]
     pub fn reduce(runs: &[Self], pick: Pick) -> Self {
-        /// Null is worst: it stands for "never".
-        fn more<T: Ord>(a: &Option<T>, b: &Option<T>) -> Ordering {
-            a.is_none().cmp(&b.is_none()).then_with(|| a.cmp(b))
-        }
         let stat = Statistic { runs, pick };
         Self {
             ended_after_us: stat.of(|m| m.ended_after_us, Ord::cmp),
@@ -111,19 +105,5 @@ impl FleetMeasures {
                 })
                 .collect(),
         }
-    }
-}
-
-struct Statistic<'a> {
-    runs: &'a [FleetMeasures],
-    pick: Pick,
-}
-
-impl Statistic<'_> {
-    /// The picked value of one metric, `badness` putting better before worse.
-    fn of<T>(&self, metric: impl Fn(&FleetMeasures) -> T, badness: impl Fn(&T, &T) -> Ordering) -> T {
-        let mut values: Vec<T> = self.runs.iter().map(metric).collect();
-        values.sort_by(badness);
-        values.swap_remove(self.pick.rank(values.len()))
     }
 }
